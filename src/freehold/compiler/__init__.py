@@ -1,0 +1,1 @@
+"""Floor 3, right wing: from a spec to every other place it can run."""

@@ -1,0 +1,1 @@
+"""Floor 3, left wing: the house that runs."""
