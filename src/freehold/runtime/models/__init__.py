@@ -1,0 +1,1 @@
+"""Which models this house has: GGUF files read and written, caches adopted, the hub, the shelf."""
