@@ -1,0 +1,1 @@
+"""Migrations of `house.sqlite`: people, keys, chats, turns, settings, models."""

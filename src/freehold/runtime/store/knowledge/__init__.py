@@ -1,0 +1,1 @@
+"""Migrations of `knowledge.sqlite`: documents, passages, words and vectors."""
