@@ -1,0 +1,1 @@
+"""How callers and engines write things down: JSON to typed calls and back, without any input or output."""

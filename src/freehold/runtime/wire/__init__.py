@@ -1,0 +1,1 @@
+"""Conversations that several engines hold in the same words: a dialect spoken over the client."""
