@@ -5,7 +5,6 @@ the file as ours. The original is not touched before the copy is complete, check
 """
 
 import importlib.resources
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from freehold.core.clock import Clock
 from freehold.core.errors import StoreFailed
 from freehold.core.log import Log
 from freehold.runtime.store.network_filesystem import refuse_network
+from freehold.runtime.store.sync import sync_file, sync_folder
 
 _OURS: Final = 0x46484C44
 """`FHLD`: SQLite's application id of every database of the house."""
@@ -114,7 +114,7 @@ def _back_up(path: Path, version: int, backups: Path, clock: Clock) -> Path:
         part.replace(target)
     finally:
         _discard(part)
-    _sync_folder(backups)
+    sync_folder(backups)
     for old in sorted(backups.glob(f"{path.stem}-*-schema-*.sqlite"))[:-_KEEP_BACKUPS]:
         old.unlink()
     return target
@@ -130,7 +130,7 @@ def _duplicate(source: Path, target: Path) -> None:
     finally:
         writing.close()
         reading.close()
-    _sync_file(target)
+    sync_file(target)
 
 
 def _apply(copy: Path, todo: tuple[Step, ...], original: Path, backup: Path | None) -> None:
@@ -153,7 +153,7 @@ def _apply(copy: Path, todo: tuple[Step, ...], original: Path, backup: Path | No
                 raise StoreFailed(message, where=str(original), fix=fix) from error
     finally:
         connection.close()
-    _sync_file(copy)
+    sync_file(copy)
 
 
 def _apply_one(connection: apsw.Connection, step: Step) -> None:
@@ -184,23 +184,10 @@ def _swap(copy: Path, path: Path) -> None:
             message = f"another program holds {path.name} open"
             raise StoreFailed(message, where=str(path), fix="close it and start again")
     copy.replace(path)
-    _sync_folder(path.parent)
-    _sync_folder(path.parent.parent)
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)
 
 
 def _discard(path: Path) -> None:
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
         path.with_name(name).unlink(missing_ok=True)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -1,7 +1,6 @@
 """Runs one child: launches it, waits for its end, and launches it again."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -18,11 +17,9 @@ from freehold.runtime.supervise import leash
 from freehold.runtime.supervise.backoff import Crashes, after_crash
 from freehold.runtime.supervise.child import Child, ChildSpec
 from freehold.runtime.supervise.output import Output
+from freehold.runtime.supervise.process import Process
 
 _LEASH: Final = str(Path(leash.__file__))
-_LONGEST_LINE: Final = 2**20
-_LAST_WORDS_S: Final = 1.0
-"""How long a dead child's output is still read: a grandchild may hold the pipe open."""
 
 
 class Keeper:
@@ -37,8 +34,7 @@ class Keeper:
         self._log = log
         self._environment = {**environment, **spec.environment}
         self._output = Output(spec.log)
-        self._process: asyncio.subprocess.Process | None = None
-        self._pumps: list[asyncio.Task[None]] = []
+        self._process: Process | None = None
         self._crashes = Crashes()
         self._ready_since = Seconds(0.0)
         self._task: asyncio.Task[None] | None = None
@@ -55,8 +51,8 @@ class Keeper:
         """
         self.child.state = "starting"
         try:
-            await self._spawn()
-            await self._become_ready()
+            process = await self._spawn()
+            await self._become_ready(process)
         except BaseException:
             await self._end(grace_s=0.0)
             self.child.state = "stopped"
@@ -67,18 +63,18 @@ class Keeper:
 
     async def keep(self) -> None:
         """Wait for the child's end and launch it again, for ever; ends when it may not restart."""
-        while True:
-            assert self._process is not None
-            code = await self._process.wait()
+        while self._process is not None:
+            await asyncio.wait((self._process.ended,))
+            code = self._process.ended.result()
             up_s = self._clock.now() - self._ready_since
+            self.child.state = "backoff"
             await self._end(grace_s=0.0)
             self._log.warning(
-                "child ended", child=self.child.name, code=code, words=self._last_words()
+                "child ended", child=self.child.name, how=_ending(code), words=self._last_words()
             )
-            if not self._spec.restart:
-                self.child.state = "stopped"
-                return
-            await self._restart(up_s)
+            if self._spec.restart:
+                await self._restart(up_s)
+        self.child.state = "stopped"
 
     async def stop(self) -> None:
         """End the child and stop keeping it."""
@@ -97,8 +93,8 @@ class Keeper:
             self._crashes = verdict.crashes
             self.child.state = "degraded" if verdict.crashes.degraded else "backoff"
             await self._clock.sleep(verdict.wait_s)
+            self.child.restarts += 1
             try:
-                self.child.restarts += 1
                 await self.launch()
                 if self._spec.on_restart is not None:
                     await self._spec.on_restart(self.child)
@@ -109,7 +105,7 @@ class Keeper:
             else:
                 return
 
-    async def _spawn(self) -> None:
+    async def _spawn(self) -> Process:
         spec = self._spec
         argv = spec.argv
         if shutil.which(argv[0], path=self._environment.get("PATH")) is None:
@@ -117,76 +113,53 @@ class Keeper:
             raise ChildFailed(message, where=argv[0])
         if spec.leash:
             argv = (sys.executable, "-I", "-S", _LEASH, str(os.getpid()), *argv)
-        pipe = asyncio.subprocess.PIPE
         self._output.forget()
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=pipe if spec.keep_stdin else asyncio.subprocess.DEVNULL,
-                stdout=pipe,
-                stderr=pipe if spec.capture_line else asyncio.subprocess.STDOUT,
+            self._process = await Process.start(
+                argv,
+                output=self._output,
+                environment=self._environment,
                 cwd=spec.cwd,
-                env=self._environment,
-                start_new_session=True,  # so that Ctrl-C reaches the house alone
-                limit=_LONGEST_LINE,
+                keep_stdin=spec.keep_stdin,
+                capture_line=spec.capture_line,
             )
         except OSError as broken:
             message = f"{spec.name} could not be run: {broken.strerror}"
             raise ChildFailed(message, where=argv[0]) from broken
         self.child.pid = self._process.pid
-        if self._process.stderr is not None:
-            self._listen(self._process.stderr)
-        if self._process.stdout is not None and not spec.capture_line:
-            self._listen(self._process.stdout)
+        return self._process
 
-    def _listen(self, source: asyncio.StreamReader) -> None:
-        loop = asyncio.get_running_loop()
-        self._pumps.append(loop.create_task(self._output.pump(source)))
-
-    async def _become_ready(self) -> None:
+    async def _become_ready(self, process: Process) -> None:
         """Wait for the child's own sign, its end, or the time limit, whichever is first."""
-        assert self._process is not None
-        loop = asyncio.get_running_loop()
-        sign = loop.create_task(self._await_sign())
-        end = loop.create_task(self._process.wait())
+        limit_s = self._spec.ready_timeout_s
+        sign = asyncio.get_running_loop().create_task(self._await_sign(process))
         try:
             await asyncio.wait(
-                (sign, end),
-                timeout=self._spec.ready_timeout_s,
-                return_when=asyncio.FIRST_COMPLETED,
+                (sign, process.ended), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
             )
-            if sign.done() and not end.done():
+            if sign.done() and not process.ended.done():
                 sign.result()
                 return
         finally:
-            for task in (sign, end):
-                task.cancel()
-            await asyncio.gather(sign, end, return_exceptions=True)
-        if end.done() and not end.cancelled():
-            await self._finish_output()
-            self._fail(f"{self.child.name} ended with {_ending(end.result())} before it was ready")
-        self._fail(f"{self.child.name} was not ready within {self._spec.ready_timeout_s:g} s")
+            sign.cancel()
+            await asyncio.gather(sign, return_exceptions=True)
+        if process.ended.done():
+            await self._end(grace_s=0.0)  # so that its last words are in
+            self._fail(f"ended with {_ending(process.ended.result())} before it was ready")
+        self._fail(f"was not ready within {limit_s:g} s")
 
-    async def _await_sign(self) -> None:
-        assert self._process is not None
+    async def _await_sign(self, process: Process) -> None:
         if self._spec.capture_line:
-            assert self._process.stdout is not None
-            try:
-                line = await self._process.stdout.readline()
-            except ValueError:
-                self._fail(
-                    f"{self.child.name} began with a line longer than {_LONGEST_LINE} bytes"
-                )
-            self.child.first_line = line.decode("utf-8", "replace").rstrip("\r\n")
-            self._listen(self._process.stdout)
+            self.child.first_line = await process.first_line
         if self._spec.ready is not None:
             try:
                 await self._spec.ready(self.child)
             except OSError as broken:
-                self._fail(f"{self.child.name} did not get ready: {broken}")
+                self._fail(f"did not get ready: {broken}")
 
-    def _fail(self, message: str) -> NoReturn:
+    def _fail(self, what: str) -> NoReturn:
         words = self._last_words()
+        message = f"{self.child.name} {what}"
         raise ChildFailed(f"{message}: {words}" if words else message, where=str(self._spec.log))
 
     def _last_words(self) -> str:
@@ -195,37 +168,9 @@ class Keeper:
     async def _end(self, grace_s: float) -> None:
         """Make sure that nothing of the process is left; safe to call at any time."""
         process, self._process = self._process, None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            await _terminate(process, grace_s)
-        await self._finish_output()
         self.child.pid = 0
-
-    async def _finish_output(self) -> None:
-        if self._pumps:
-            await asyncio.wait(self._pumps, timeout=_LAST_WORDS_S)
-            for pump in self._pumps:
-                pump.cancel()
-            await asyncio.gather(*self._pumps, return_exceptions=True)
-            self._pumps.clear()
-        self._output.close()
-
-
-async def _terminate(process: asyncio.subprocess.Process, grace_s: float) -> None:
-    """Ask the process to end, then make it and all of its group end."""
-    if process.returncode is None and grace_s > 0:
-        _signal_group(process.pid, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                await process.wait()
-    _signal_group(process.pid, signal.SIGKILL)
-    await process.wait()
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        if process is not None:
+            await process.end(grace_s)
 
 
 def _ending(code: int) -> str:

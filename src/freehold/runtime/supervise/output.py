@@ -10,11 +10,12 @@ LARGEST: Final = 5_000_000
 """Bytes after which the file is turned over to `NAME.1` and begun anew."""
 _TAIL_LINES: Final = 12
 _TAIL_BYTES: Final = 4096
-_CHUNK: Final = 65536
+_WAITING_BYTES: Final = 4 * 2**20
+"""Words that wait for a slow disk beyond this are dropped: a log never stops a child."""
 
 
 class Output:
-    """Where a child's words go. One writer; `write` is called from worker threads, in turn."""
+    """Where a child's words go; the event loop never waits for the disk."""
 
     def __init__(self, path: Path, largest: int = LARGEST) -> None:
         self._path = path
@@ -23,26 +24,29 @@ class Output:
         self._size = 0
         self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self._rest = b""
+        self._waiting = bytearray()
+        self._writing: asyncio.Future[None] | None = None
 
-    async def pump(self, source: asyncio.StreamReader) -> None:
-        """Copy everything `source` says until it ends."""
-        while chunk := await source.read(_CHUNK):
-            self._remember(chunk)
-            await asyncio.to_thread(self.write, chunk)
+    def take(self, words: bytes) -> None:
+        """Have `words` written soon."""
+        if not words:
+            return
+        *lines, rest = (self._rest + words).split(b"\n")
+        self._tail.extend(lines)
+        self._rest = rest[-_TAIL_BYTES:]
+        if len(self._waiting) < _WAITING_BYTES:
+            self._waiting += words
+        if self._writing is None:
+            self._write_waiting()
 
-    def write(self, chunk: bytes) -> None:
-        """Append; a disk that refuses costs the line, never the child."""
-        try:
-            if self._file is None or self._size + len(chunk) > self._largest:
-                self._turn_over()
-            assert self._file is not None
-            self._file.write(chunk)
-            self._size += len(chunk)
-        except OSError:
-            self.close()
+    async def settle(self) -> None:
+        """Return when all that was taken is written, and let go of the file."""
+        while self._writing is not None:
+            await asyncio.wait((self._writing,))
+        await asyncio.to_thread(self._close)
 
     def tail(self) -> str:
-        """The last lines, as far as they are known in memory."""
+        """The last lines."""
         lines = [*self._tail, self._rest]
         text = b"\n".join(line for line in lines if line)[-_TAIL_BYTES:]
         return text.decode("utf-8", "replace").strip()
@@ -52,19 +56,35 @@ class Output:
         self._tail.clear()
         self._rest = b""
 
-    def close(self) -> None:
-        """Let go of the file; the next write opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _write_waiting(self) -> None:
+        words, self._waiting = bytes(self._waiting), bytearray()
+        loop = asyncio.get_running_loop()
+        self._writing = loop.run_in_executor(None, self._write, words)
+        self._writing.add_done_callback(self._written)
 
-    def _remember(self, chunk: bytes) -> None:
-        *lines, rest = (self._rest + chunk).split(b"\n")
-        self._tail.extend(lines)
-        self._rest = rest[-_TAIL_BYTES:]
+    def _written(self, _done: asyncio.Future[None]) -> None:
+        self._writing = None
+        if self._waiting:
+            self._write_waiting()
+
+    def _write(self, words: bytes) -> None:
+        """Append; a disk that refuses costs the words, never the child."""
+        try:
+            if self._file is None or self._size + len(words) > self._largest:
+                self._turn_over()
+            assert self._file is not None
+            self._file.write(words)
+            self._size += len(words)
+        except OSError:
+            self._close()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def _turn_over(self) -> None:
-        self.close()
+        self._close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._path.exists() and self._path.stat().st_size >= self._largest // 2:
             self._path.replace(self._path.with_name(f"{self._path.name}.1"))
