@@ -14,6 +14,7 @@ from freehold.core.errors import HouseAlreadyRunning, StoreFailed
 from freehold.spec.home import Home
 
 _LONGEST_NUMBER: Final = 20
+_TRIES: Final = 50
 
 
 @contextlib.contextmanager
@@ -26,13 +27,14 @@ def hold(home: Home) -> Iterator[None]:
     """
     handle = _open(home)
     try:
-        # A shared lock, taken for a moment by whoever asks `holder`, must not look like a house:
-        # an exclusive lock waits for those and for nothing else.
-        owner = None
-        if not _try(handle, fcntl.LOCK_EX):
-            owner = holder(home)
-            if owner is not None or not _try(handle, fcntl.LOCK_EX):
+        for _ in range(_TRIES):
+            if _try(handle, fcntl.LOCK_EX):
+                break
+            # Whoever asks `holder` has the lock shared for a moment and must not look like a house.
+            if (owner := holder(home)) is not None:
                 raise already_running(home, owner)
+        else:
+            raise already_running(home, None)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         try:
