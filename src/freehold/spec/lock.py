@@ -30,7 +30,7 @@ def hold(home: Home) -> Iterator[None]:
         for _ in range(_TRIES):
             if _try(handle, fcntl.LOCK_EX):
                 break
-            # Whoever asks `holder` has the lock shared for a moment and must not look like a house.
+            # Whoever asks `holder` shares the lock for a moment and must not look like a house.
             if (owner := holder(home)) is not None:
                 raise already_running(home, owner)
         else:
