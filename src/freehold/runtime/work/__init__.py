@@ -1,0 +1,1 @@
+"""Long work with progress that people can watch: reading folders, fetching models."""
