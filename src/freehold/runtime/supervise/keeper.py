@@ -39,9 +39,11 @@ class Keeper:
         self._ready_since = Seconds(0.0)
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self, task: asyncio.Task[None]) -> None:
-        """Remember the task that runs `keep`, so that `stop` can end it."""
-        self._task = task
+    def watch(self) -> None:
+        """Keep the launched child alive until `stop`."""
+        self._task = asyncio.get_running_loop().create_task(
+            self._keep(), name=f"keep {self.child.name}"
+        )
 
     async def launch(self) -> None:
         """Start the process and return when it is ready.
@@ -61,7 +63,17 @@ class Keeper:
         self._ready_since = self._clock.now()
         self._log.info("child started", child=self.child.name, pid=self.child.pid)
 
-    async def keep(self) -> None:
+    async def stop(self) -> None:
+        """End the child and stop keeping it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+            self._task = None
+        await self._end(grace_s=self._spec.grace_s)
+        self.child.state = "stopped"
+        self._log.info("child stopped", child=self.child.name)
+
+    async def _keep(self) -> None:
         """Wait for the child's end and launch it again, for ever; ends when it may not restart."""
         while self._process is not None:
             await asyncio.wait((self._process.ended,))
@@ -75,16 +87,6 @@ class Keeper:
             if self._spec.restart:
                 await self._restart(up_s)
         self.child.state = "stopped"
-
-    async def stop(self) -> None:
-        """End the child and stop keeping it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
-            self._task = None
-        await self._end(grace_s=self._spec.grace_s)
-        self.child.state = "stopped"
-        self._log.info("child stopped", child=self.child.name)
 
     async def _restart(self, up_s: float) -> None:
         """Try until the child is ready again, waiting longer each time."""

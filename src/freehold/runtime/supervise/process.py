@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from freehold.runtime.supervise.output import Output
 
@@ -88,8 +88,9 @@ class Process(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The process runs."""
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._transport = transport
+        self._transport = cast(
+            "asyncio.SubprocessTransport", transport
+        )  # uvloop's is not one by name
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         """It said something."""

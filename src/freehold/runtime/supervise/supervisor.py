@@ -1,6 +1,5 @@
 """Keeps the house's child processes: in order up, in reverse order down, restarted in between."""
 
-import asyncio
 import threading
 from collections.abc import Mapping
 from types import TracebackType
@@ -33,22 +32,19 @@ class Supervisor:
         self._clock = clock
         self._log = log.named("supervise")
         self._environment = _PLAIN if environment is None else environment
-        self._group = asyncio.TaskGroup()
         self._keepers: dict[str, Keeper] = {}
 
     async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
         return self
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
     ) -> None:
         for name in reversed(self._keepers.copy()):
             await self.stop(name)
-        await self._group.__aexit__(kind, error, trace)
 
     async def start(self, spec: ChildSpec) -> Child:
         """Start a child and return when it is ready; from then on it is kept alive.
@@ -71,7 +67,7 @@ class Supervisor:
         except BaseException:
             self._keepers.pop(spec.name, None)
             raise
-        keeper.watch(self._group.create_task(keeper.keep(), name=f"keep {spec.name}"))
+        keeper.watch()
         return keeper.child
 
     async def stop(self, name: str) -> None:
