@@ -1,1 +1,1 @@
-"""How callers and engines write things down: JSON to typed calls and back, without any input or output."""
+"""How callers and engines write things down: JSON to typed calls and back. Pure."""

@@ -1,6 +1,8 @@
 """Answers as the client hands them on: whole, or while they come."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 import msgspec
 
@@ -9,6 +11,8 @@ from freehold.core.units import MIB
 from freehold.runtime.outbound.connection import Connection
 from freehold.runtime.outbound.head import Headers
 from freehold.runtime.outbound.sse import EventReader, ServerEvent
+
+_SETTLE_S: Final = 0.1
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +53,18 @@ class StreamedResponse:
                 raise EngineRefused(message)
             pieces.append(chunk)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def settle(self) -> None:
+        """Take what little is left after the end of the answer, so that the connection is kept.
+
+        For a reader that knows the end from the content; waits no longer than 0.1 s.
+        """
+        try:
+            async with asyncio.timeout(_SETTLE_S):
+                while await self._connection.chunk():
+                    pass
+        except (TimeoutError, EngineCut):
+            return
 
     async def events(self, limit: int = MIB) -> AsyncIterator[ServerEvent]:
         """The body as server-sent events, each of at most `limit` bytes. Raises `EngineCut`."""
