@@ -36,6 +36,9 @@ _IDLE_S: Final = 4.0
 Source: cpp-httplib (llama-server) and uvicorn (vLLM) both close after 5 s of silence."""
 _FRESH_S: Final = 0.002
 """A connection idle for less is taken as it is; for longer, and its socket is asked first."""
+_SETTLED_S: Final = 0.05
+"""llama-server closes after each stream although it promised to keep the connection: after a
+chunked answer, a connection rests this long before its server is believed to keep them."""
 _KEPT: Final = 64
 """Kept connections for one origin."""
 _MOST_HOSTS: Final = 256
@@ -88,6 +91,8 @@ class Client:
         self._reason = reason
         self._redirects = min(redirects, _MOST_HOPS)
         self._kept: dict[tuple[bool, str, int], list[Connection]] = {}
+        self._keepers: set[tuple[bool, str, int]] = set()
+        """Origins seen to keep a connection after a chunked answer."""
         self._sent: dict[tuple[str, str], int] = {}
 
     def for_errand(self, reason: str, *, policy: Policy, redirects: int = 0) -> "Client":
@@ -235,16 +240,27 @@ class Client:
             raise
 
     def _take(self, address: Address) -> Connection | None:
-        """A kept connection that the other side has not closed."""
+        """A kept connection that the other side has not closed, the one used last."""
         kept = self._kept.get(address.origin)
         now = asyncio.get_running_loop().time() if kept else 0.0
-        while kept:
+        unsettled: list[Connection] = []
+        found = None
+        while kept and found is None:
             connection = kept.pop()
-            fresh = connection.is_open and now < connection.idle_since + _IDLE_S
-            if fresh and not _is_stale(connection, now):
-                return connection
-            connection.abort()
-        return None
+            rested = now - connection.idle_since
+            if not connection.is_open or rested > _IDLE_S or _is_stale(connection, rested):
+                connection.abort()
+            elif (
+                connection.chunked and rested < _SETTLED_S and address.origin not in self._keepers
+            ):
+                unsettled.append(connection)
+            else:
+                found = connection
+        if unsettled and kept is not None:
+            kept.extend(reversed(unsettled))
+        if found is not None and found.chunked:
+            self._keepers.add(address.origin)
+        return found
 
     def _give_back(self, address: Address, connection: Connection) -> None:
         """Keep the connection if its exchange ended cleanly; close it otherwise."""
@@ -270,9 +286,9 @@ def _times(total_s: float, idle_s: float) -> _Times:
     return _Times(total_s, idle_s, asyncio.get_running_loop().time() + total_s)
 
 
-def _is_stale(connection: Connection, now: float) -> bool:
+def _is_stale(connection: Connection, rested: float) -> bool:
     """Whether the other side has closed, or spoken out of turn, unseen by the loop."""
-    if now - connection.idle_since < _FRESH_S:
+    if rested < _FRESH_S:
         return False
     poll = select.poll()
     poll.register(connection.fileno, select.POLLIN)

@@ -50,6 +50,8 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._interim = False
         self._framed = False
+        self.chunked = False
+        """Whether the answer came in chunks."""
         self._complete = False
         self._keep = False
         self._dirty = False
@@ -232,6 +234,7 @@ class Connection(asyncio.Protocol):
                 name == b"transfer-encoding" and value.lower() != b"chunked"
             ):
                 self._fault = self._refusal("compressed its answer, which nobody asked for")
+            self.chunked = self.chunked or name == b"transfer-encoding"
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
