@@ -198,7 +198,7 @@ class ChunkWriter:
                 delta = b'{"content":' + _ENCODER.encode(text) + b"}"
             case Reasoning(text):
                 delta = b'{"reasoning_content":' + _ENCODER.encode(text) + b"}"
-            case ToolPart():
+            case _:
                 delta = _ENCODER.encode({"tool_calls": [_part(event)]})
         return self._lead + delta + self._tail
 
