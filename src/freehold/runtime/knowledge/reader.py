@@ -1,0 +1,276 @@
+"""Reads files in a small pool of confined children, so that no document can hurt the house.
+
+A child that hangs, dies or wants too much memory is killed, and the file it was reading gets that
+as its reason; the next file meets a fresh child. Children start when there is something to read
+and leave soon after there is not.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from freehold.core.errors import ChildFailed
+from freehold.core.log import Log
+from freehold.core.units import GIB, KIB
+from freehold.runtime.knowledge.read.contract import (
+    LARGEST_FILE,
+    MOST_PIECES,
+    Piece,
+    ReadFile,
+    Unreadable,
+)
+from freehold.runtime.knowledge.read_wire import (
+    LENGTH,
+    LONGEST_FRAME,
+    REPLIES,
+    Batch,
+    Failed,
+    Finished,
+    Read,
+    Reply,
+    frame,
+)
+
+_BOOT: Final = (
+    "import sys; sys.path[:0] = sys.argv[2:];"
+    "from freehold.runtime.knowledge.read_child import main; main()"
+)
+_FILES_PER_CHILD: Final = 1_000
+_IDLE_S: Final = 10.0
+_LEAVE_S: Final = 2.0
+_LONGEST_NAME: Final = 500
+_BUFFER: Final = 512 * KIB
+
+
+class Readers:
+    """The pool; enter it once, read from as many tasks as you like.
+
+    Args:
+        log: told when a child had to be killed or died.
+        workers: children at most.
+        time_limit_s: seconds one file may take.
+        memory_limit: bytes of address space a child may have.
+        largest: bytes a file may have.
+        idle_s: seconds without work after which a child leaves.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        workers: int = 2,
+        time_limit_s: float = 60.0,
+        memory_limit: int = GIB,
+        largest: int = LARGEST_FILE,
+        idle_s: float = _IDLE_S,
+    ) -> None:
+        self._log = log.named("reader")
+        self._room = asyncio.Semaphore(workers)
+        self._time_limit_s = time_limit_s
+        self._memory_limit = memory_limit
+        self._largest = largest
+        self._idle_s = idle_s
+        self._idle: list[_Child] = []
+        self._all: set[_Child] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._idle.clear()
+        for child in self._all:
+            child.dismiss()
+        for child in self._all:
+            await child.gone(_LEAVE_S)
+        self._all.clear()
+
+    @property
+    def children(self) -> tuple[int, ...]:
+        """Process ids of the children alive now."""
+        return tuple(sorted(child.pid for child in self._all if child.alive))
+
+    async def read(self, path: Path, name: str) -> ReadFile:
+        """Read and split one file; waits for a free child.
+
+        Args:
+            path: where the file is.
+            name: what its owner calls it; its ending is what the file promises to be.
+
+        Raises:
+            Unreadable: with the reason as a stable word and a sentence.
+            ChildFailed: no child could be started.
+        """
+        request = self._request(path, name)
+        async with self._room:
+            child = await self._child()
+            try:
+                return await child.read(request, self._time_limit_s)
+            except Unreadable as error:
+                error.where = error.where or name
+                raise
+            finally:
+                if child.sound and child.files < _FILES_PER_CHILD:
+                    self._idle.append(child)
+                    child.dismiss_after(self._idle_s, self._idle)
+                else:
+                    self._log.info("reading child ended", pid=child.pid, files=child.files)
+                    await child.gone(0)
+
+    def _request(self, path: Path, name: str) -> bytes:
+        known = name.encode("utf-8", "replace").decode()[-_LONGEST_NAME:]
+        try:
+            place = os.fsencode(path)
+        except UnicodeEncodeError as error:
+            message = "this system can have no file of that name"
+            raise Unreadable("vanished", message, where=known) from error
+        return frame(Read(place, known, self._time_limit_s, self._largest))
+
+    async def _child(self) -> "_Child":
+        self._all = {child for child in self._all if child.alive}
+        while self._idle:
+            child = self._idle.pop()
+            child.stay()
+            if child.alive:
+                return child
+        child = await _Child.start(self._memory_limit)
+        self._all.add(child)
+        return child
+
+
+class _Child:
+    """One reading process; reads one file at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._to = process.stdin
+        self._from = process.stdout
+        self._leaving: asyncio.TimerHandle | None = None
+        self.pid = process.pid
+        self.files = 0
+        self.sound = True
+        """Whether it may be given another file."""
+
+    @classmethod
+    async def start(cls, memory_limit: int) -> "_Child":
+        paths = (path for path in sys.path if Path(path).is_absolute())
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOT, str(memory_limit)),
+                *paths,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=_BUFFER,
+                start_new_session=True,
+                env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
+            )
+        except OSError as error:
+            message = f"no child to read documents could be started: {error.strerror}"
+            raise ChildFailed(message) from error
+        return cls(process)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def read(self, request: bytes, limit_s: float) -> ReadFile:
+        self.files += 1
+        self.sound = False
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._exchange(request)
+        except TimeoutError as error:
+            message = f"reading it took longer than {limit_s:g} seconds"
+            raise Unreadable("too-slow", message) from error
+        except (EOFError, OSError, msgspec.MsgspecError) as error:
+            raise await self._obituary() from error
+
+    def dismiss_after(self, seconds: float, idle: "list[_Child]") -> None:
+        """Let it go in a while, unless it is told to `stay`."""
+
+        def leave() -> None:
+            idle.remove(self)
+            self.dismiss()
+
+        self._leaving = asyncio.get_running_loop().call_later(seconds, leave)
+
+    def stay(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
+    def dismiss(self) -> None:
+        """Close its standard input, on which it ends by itself."""
+        self.stay()
+        self._to.close()
+
+    async def gone(self, patience_s: float) -> None:
+        """Return when it is gone; kill it when it has not left in time."""
+        try:
+            if self.alive and not patience_s:
+                self._process.kill()
+            async with asyncio.timeout(patience_s or None):
+                await self._drained()
+        except TimeoutError:
+            self._process.kill()
+            await self._drained()
+        except ProcessLookupError:
+            await self._drained()
+
+    async def _drained(self) -> None:
+        """Read to the end, without which the pipe would never be seen to close."""
+        while await self._from.read(_BUFFER):
+            pass
+        await self._process.wait()
+        self._to.close()
+
+    async def _exchange(self, request: bytes) -> ReadFile:
+        self._to.write(request)
+        await self._to.drain()
+        pieces: list[Piece] = []
+        while True:
+            reply = await self._reply()
+            match reply:
+                case Batch():
+                    pieces.extend(reply.pieces)
+                    if len(pieces) > MOST_PIECES:
+                        raise EOFError
+                case Finished():
+                    self.sound = True
+                    count = sum(len(piece.text) for piece in pieces)
+                    return ReadFile(reply.kind, reply.pages, tuple(pieces), count, reply.note)
+                case Failed():
+                    self.sound = reply.reason != "too-much-memory"
+                    raise Unreadable(reply.reason, reply.message, where=reply.where, fix=reply.fix)
+
+    async def _reply(self) -> Reply:
+        (length,) = LENGTH.unpack(await self._from.readexactly(LENGTH.size))
+        if length > LONGEST_FRAME:
+            raise EOFError
+        reply: Reply = REPLIES.decode(await self._from.readexactly(length))
+        return reply
+
+    async def _obituary(self) -> Unreadable:
+        """Why it died, as far as its exit tells."""
+        await self.gone(_LEAVE_S)
+        match -(self._process.returncode or 0):
+            case signal.SIGKILL:
+                message = "reading it took more memory than the machine had"
+                return Unreadable("too-much-memory", message)
+            case signal.SIGXCPU | signal.SIGALRM:
+                return Unreadable("too-slow", "reading it took too long")
+            case _:
+                return Unreadable("crashed", "the program that read it broke down over it")
