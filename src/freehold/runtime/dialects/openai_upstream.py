@@ -151,6 +151,7 @@ class ServedModel(msgspec.Struct, frozen=True):
 class ServedMeta(msgspec.Struct, frozen=True):
     """What llama-server tells of the file it serves."""
 
+    n_ctx: int | None = None
     n_ctx_train: int | None = None
     size: int | None = None
 

@@ -118,3 +118,17 @@ async def _bounded(answer: StreamedResponse) -> bytes:
         return await answer.read(_ERROR_LIMIT)
     except EngineRefused:
         return b""
+
+
+class OpenAIWires:
+    """Wires to as many servers as models name, each made once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._wires: dict[str, OpenAIWire] = {}
+
+    def at(self, base_url: str) -> OpenAIWire:
+        """The wire to one server; keyless, as servers on the usual loopback ports are."""
+        if base_url not in self._wires:
+            self._wires[base_url] = OpenAIWire(self._client, base_url)
+        return self._wires[base_url]
