@@ -18,6 +18,7 @@ from freehold.cli.terminal import Terminal
 from freehold.core.errors import (
     EngineCut,
     EngineUnreachable,
+    ErrorCard,
     FreeholdError,
     HouseNotRunning,
     NotAllowed,
@@ -149,13 +150,22 @@ def read_problem(status: int, body: bytes) -> FreeholdError:
         problem = msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
         problem = Problem()
-    kind = _known_errors().get(problem.code)
+    like = _REFUSALS.get(status, FreeholdError)
+    card = ErrorCard(
+        code=problem.code or like.code,
+        title=problem.title or f"the house answered {status}",
+        where=problem.where,
+        fix=problem.fix,
+    )
+    return relayed(card, like)
+
+
+def relayed(card: ErrorCard, like: type[FreeholdError] = FreeholdError) -> FreeholdError:
+    """An error of the house as an error here, with its code and what follows from it."""
+    kind = _known_errors().get(card.code)
     if kind is None:
-        like: type[FreeholdError] = _REFUSALS.get(status, FreeholdError)
-        code = problem.code or like.code
-        kind = type("Relayed", (like,), {"code": code, "__doc__": "The house answered so."})
-    title = problem.title or f"the house answered {status}"
-    return kind(title, where=problem.where, fix=problem.fix)
+        kind = type("Relayed", (like,), {"code": card.code, "__doc__": like.__doc__})
+    return kind(card.title, where=card.where, fix=card.fix)
 
 
 def _known_errors() -> dict[str, type[FreeholdError]]:

@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from freehold.cli.house import House, path_of
+from freehold.cli.house import House, path_of, relayed
 from freehold.cli.progress import Progress
 from freehold.core.errors import ErrorCard, FreeholdError
 
@@ -27,7 +27,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     current: str = ""
     result: msgspec.Raw = msgspec.Raw(b"null")
-    error: ErrorCard | str | None = None
+    error: ErrorCard | None = None
 
 
 async def follow(
@@ -57,12 +57,5 @@ async def follow(
     if job is None or job.state == "running":
         job = await house.get(path_of("jobs", started.job), Job)
     if job.state == "failed":
-        raise _failure(job)
+        raise relayed(job.error or ErrorCard(code=FreeholdError.code, title="it failed"))
     return msgspec.json.decode(bytes(job.result), type=kind)
-
-
-def _failure(job: Job) -> FreeholdError:
-    """The error that a job ended with."""
-    if isinstance(job.error, ErrorCard):
-        return FreeholdError(job.error.title, where=job.error.where, fix=job.error.fix)
-    return FreeholdError(job.error or "it failed, and the house does not say why")

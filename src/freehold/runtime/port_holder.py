@@ -11,12 +11,9 @@ from typing import Final
 
 import msgspec
 
-from freehold.core.errors import PortInUse
-
 _LISTENING: Final = "0A"
 """Source: include/net/tcp_states.h, TCP_LISTEN."""
 _LOCAL, _STATE, _INODE = 1, 3, 9
-_LAST: Final = 65535
 
 
 class PortHolder(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +55,10 @@ def find_port_holder(port: int, root: Path = Path("/proc")) -> PortHolder | None
     return None
 
 
-def port_in_use(bind: str, port: int, root: Path = Path("/proc")) -> PortInUse:
-    """The error for a port that cannot be listened on, naming its holder when it can be seen."""
+def holder_of(port: int, root: Path = Path("/proc")) -> str:
+    """Who listens on `port`, in words: `nginx (pid 812)`; empty if that cannot be seen."""
     holder = find_port_holder(port, root)
-    who = f"{holder.program} (pid {holder.pid})" if holder else "a program of another user"
-    message = f"port {port} is taken by {who}"
-    fix = f"stop it, or choose another port: freehold up --port {port + 1 if port < _LAST else 0}"
-    return PortInUse(message, where=f"{bind}:{port}", fix=fix)
+    return f"{holder.program} (pid {holder.pid})" if holder else ""
 
 
 def _processes(root: Path) -> Iterator[Path]:

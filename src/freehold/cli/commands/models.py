@@ -2,12 +2,13 @@
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import click
 import msgspec
 
 from freehold.cli.commands.contract import Command
-from freehold.cli.house import House, path_of, talk
+from freehold.cli.house import House, talk
 from freehold.cli.jobs import Job, Started, follow
 from freehold.cli.show import table
 from freehold.cli.terminal import Terminal
@@ -22,7 +23,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     resident: bool
     """Whether it is in memory now."""
-    bytes: int | None = None
+    bytes: int
+    """Size of its weights; 0 where another program keeps them."""
 
 
 class Models(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +103,7 @@ def pull(terminal: Terminal, ref: str) -> None:
 @click.pass_obj
 def rm(terminal: Terminal, name: str) -> None:
     """Remove a model: files the house fetched are deleted, adopted ones only forgotten."""
-    talk(terminal, lambda house: house.delete(path_of("models", name)))
+    talk(terminal, lambda house: house.delete(f"/models/{quote(name)}"))
     terminal.answer(Removed(name=name), f"removed {name}")
 
 
