@@ -1,0 +1,221 @@
+// The chat page: the transcript, its margin, the composer.
+
+import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../ui.js";
+import { call, cardOf, get, post } from "../api.js";
+import { Talk } from "../talk.js";
+import { Composer, ModelPicker } from "../parts/composer.js";
+import { ErrorCard } from "../parts/errorcard.js";
+import { TurnView } from "../parts/turn.js";
+import { newChat } from "../parts/rail.js";
+import { chosenModel, collections, defaultModel, dialog, go, hasWriter, model, models, place, readHistory, READING_ROOM, scope, sheet,
+  spoken, swap, tell, tellTrouble } from "../state.js";
+import { Icon } from "../parts/icons.js";
+import { dropFiles } from "../parts/uploads.js";
+import { leaf } from "../words.js";
+
+const NEAR = 6; // turns drawn in full at once; the others stand as plain text until one comes near
+
+/** Chats begun on this page, so that the address may change under them without a reload. */
+const begun = { id: "", talk: /** @type {Talk|null} */ (null) };
+
+/** Stop listening; a temporary chat is taken out of the house's memory too. @param {Talk} talk */
+function leave(talk) {
+  talk.close();
+  if (talk.temporary && talk.chat.value) call("DELETE", `/chats/${talk.chat.value.id}`).catch(() => {});
+}
+
+/** @param {string} id @param {boolean} temporary @param {string} round */
+function useTalk(id, temporary, round) {
+  const [held, setHeld] = useState(/** @type {{id: string, talk: Talk|null, trouble: any}} */ ({ id: "?", talk: null, trouble: null }));
+  useEffect(() => {
+    if (id && begun.id === id && begun.talk && !begun.talk.closed) {
+      const kept = begun.talk;
+      setHeld({ id, talk: kept, trouble: null });
+      return () => { begun.talk = null; leave(kept); };
+    }
+    let gone = false;
+    /** @type {Talk|null} */
+    let mine = null;
+    const take = (/** @type {Talk} */ talk) => {
+      if (gone) { talk.close(); return; }
+      mine = talk;
+      talk.temporary ||= temporary;
+      talk.say = (text) => { spoken.value = text; };
+      talk.changed = () => { if (!talk.temporary) readHistory().catch(() => {}); };
+      setHeld({ id, talk, trouble: null });
+    };
+    if (!id) take(new Talk());
+    else Talk.open(id).then(take, (error) => !gone && setHeld({ id, talk: null, trouble: cardOf(error) }));
+    return () => { gone = true; if (mine && begun.talk !== mine) leave(mine); };
+  }, [id, id ? "" : round]);
+  return held;
+}
+
+/** Draw a turn in full when it is within two screens. */
+function useNearness(/** @type {any} */ scroller) {
+  const acts = useMemo(() => new Map(), []);
+  const eye = useRef(/** @type {IntersectionObserver|null} */ (null));
+  useEffect(() => () => eye.current?.disconnect(), []);
+  return useCallback((/** @type {Element|null} */ el, /** @type {() => void} */ act) => {
+    if (!el) return;
+    eye.current ||= new IntersectionObserver((seen) => {
+      for (const one of seen) {
+        if (!one.isIntersecting) continue;
+        eye.current?.unobserve(one.target);
+        acts.get(one.target)?.();
+        acts.delete(one.target);
+      }
+    }, { root: scroller.current, rootMargin: "1600px 0px" });
+    acts.set(el, act);
+    eye.current.observe(el);
+  }, []);
+}
+
+/** Stay at the end while it grows, unless the reader went up. */
+function useEnd(/** @type {any} */ scroller) {
+  const stuck = useRef(true);
+  const [away, setAway] = useState(false);
+  const grew = useCallback(() => {
+    const box = scroller.current;
+    if (box && stuck.current) box.scrollTop = box.scrollHeight;
+  }, []);
+  const scrolled = useCallback(() => {
+    const box = scroller.current;
+    const gap = box.scrollHeight - box.scrollTop - box.clientHeight;
+    stuck.current = gap < 60;
+    setAway(gap > 400);
+  }, []);
+  const toEnd = useCallback(() => { stuck.current = true; grew(); }, []);
+  return { grew, scrolled, toEnd, away };
+}
+
+/** @param {MouseEvent} event a click on a number in the answer goes to its note, not to an address */
+function toNote(event) {
+  const link = /** @type {Element} */ (event.target).closest?.("a.cite");
+  if (!link) return;
+  event.preventDefault();
+  const note = document.getElementById(String(link.getAttribute("href")).slice(1));
+  if (!note) return;
+  for (const old of document.querySelectorAll(".note.lit")) old.classList.remove("lit");
+  note.classList.add("lit");
+  note.focus({ preventScroll: true });
+  note.scrollIntoView({ block: "nearest" });
+}
+
+/** @param {{onAsk: (text: string) => void, temporary: boolean}} props */
+function Empty({ onAsk, temporary }) {
+  const held = collections.value;
+  const ready = held.some((c) => c.passages > 0);
+  const [files, setFiles] = useState(/** @type {string[]} */ ([]));
+  useEffect(() => {
+    if (!ready) return;
+    get("/documents?limit=40").then(({ documents }) => {
+      const whole = documents.filter((/** @type {any} */ d) => d.state === "indexed").map((/** @type {any} */ d) => leaf(d.file));
+      setFiles([...new Set(whole)].slice(0, 3).map((name) => name.replace(/\.[a-z0-9]{1,5}$/i, "")));
+    }, () => {});
+  }, [ready]);
+  const prompts = files.map((name) => `What does “${name}” say?`);
+  return html`<div class="empty">
+    <h2>${temporary ? "A chat that leaves no trace" : "What would you like to know?"}</h2>
+    ${temporary && html`<p>It is kept in memory only, stays out of the history, and is gone when you leave it.</p>`}
+    ${!hasWriter.value && models.value.length > 0 && html`<p>No language model is loaded. The reading room will quote the passages that come
+      nearest, word for word, and say so when your documents do not answer. <a href="#/models">Add a model</a></p>`}
+    ${!ready && html`<p>Answers are better with something to stand on. <a href="#/documents">Add documents</a> and every
+      sentence comes with its place, checked word for word.</p>`}
+    ${prompts.length > 0 && html`<ul class="prompts">${prompts.map((p) => html`<li key=${p}>
+      <button class="prompt" onClick=${() => onAsk(p)}>${p}</button></li>`)}</ul>`}
+  </div>`;
+}
+
+/** @param {{talk: Talk|null, temporary: boolean}} props */
+function Bar({ talk, temporary }) {
+  const chat = talk?.chat.value;
+  return html`<header class="bar">
+    <button class="btn q icon-btn only-s" aria-label="Chats" onClick=${() => { sheet.value = true; }}><${Icon} name="list" /></button>
+    <h1 tabindex="-1">${chat?.title || (temporary ? "Temporary chat" : "New chat")}</h1>
+    ${(chat?.temporary || temporary) && html`<span class="tag s">Temporary</span>`}
+    <span class="sp"></span>
+    <span class="hide-s"><${ModelPicker} /></span>
+    <button class="btn only-s" onClick=${() => newChat()}>New chat</button>
+    <button class="btn q hide-s" onClick=${() => { dialog.value = { name: "palette" }; }} aria-label="Go to, or do">
+      <kbd>${/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd></button>
+  </header>`;
+}
+
+/** @param {{talk: Talk, path: string[], children?: any, scroller: any, end: any, edit: (turn: any, text: string) => void}} props */
+function Transcript({ talk, path, scroller, end, edit }) {
+  const watch = useNearness(scroller);
+  const room = models.value.length > 0
+    ? path.find((id) => talk.turns.get(id)?.value.model === READING_ROOM) : undefined;
+  useLayoutEffect(() => end.toEnd(), [path.length, talk]);
+  return html`<div class="talk" onClick=${toNote}>
+    ${path.map((id, i) => {
+      const turn = /** @type {any} */ (talk.turns.get(id)?.peek());
+      return html`<${TurnView} key=${turn?.key || id} id=${id} talk=${talk} near=${i >= path.length - NEAR} grew=${end.grew}
+        noModel=${id === room} watch=${watch} edit=${edit} />`;
+    })}
+  </div>`;
+}
+
+export function ChatPage() {
+  const { parts, asked } = place.value;
+  const id = parts[1] || "";
+  const temporary = asked.has("temporary");
+  const held = useTalk(id, temporary, asked.get("n") || "");
+  const talk = held.talk && (held.id === id || held.talk.chat.value?.id === id) ? held.talk : null;
+  const scroller = useRef(/** @type {any} */ (null));
+  const end = useEnd(scroller);
+  const path = talk ? talk.path.value : [];
+  const title = talk?.chat.value?.title;
+
+  useEffect(() => { document.title = `${title || "New chat"} · Freehold`; }, [title]);
+  useEffect(() => {
+    const fresh = (/** @type {any} */ e) => {
+      if (document.visibilityState === "visible" && (!e.detail || e.detail === id)) talk?.refresh().catch(() => {});
+    };
+    document.addEventListener("visibilitychange", fresh);
+    addEventListener("chat-changed", fresh);
+    return () => {
+      document.removeEventListener("visibilitychange", fresh);
+      removeEventListener("chat-changed", fresh);
+    };
+  }, [talk, id]);
+
+  const begin = async () => {
+    const mine = /** @type {Talk} */ (talk);
+    mine.chat.value = await post("/chats", mine.temporary ? { temporary: true } : {});
+    begun.id = /** @type {any} */ (mine.chat.value).id;
+    begun.talk = mine;
+    swap(`/chat/${begun.id}`);
+  };
+  const how = () => ({ model: chosenModel.value || model.value?.name || defaultModel.value, collections: scope.value, begin });
+  const send = (/** @type {string} */ text) => {
+    if (!talk) return;
+    if (talk.answering.value) talk.queue.value = [...talk.queue.value, { text, ...how() }];
+    else talk.ask(text, how());
+  };
+  const edit = (/** @type {any} */ turn, /** @type {string} */ text) => talk?.ask(text, { ...how(), parent: turn.parent_id });
+  const stop = () => talk?.answering.value && talk.stop(talk.answering.value).catch(tellTrouble);
+  const files = (/** @type {DataTransfer} */ transfer) => {
+    dropFiles(transfer, "").then((n) => n && tell(`${n} files on their way to Documents`), tellTrouble);
+    go("/documents");
+  };
+  const drop = (/** @type {DragEvent} */ e) => {
+    if (e.dataTransfer?.types.includes("Files")) { e.preventDefault(); files(e.dataTransfer); }
+  };
+  return html`<main id="main" class="chat" tabindex="-1" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()} onDrop=${drop}>
+    <${Bar} talk=${talk} temporary=${temporary} />
+    <div class="scroll" ref=${scroller} onScroll=${end.scrolled}>
+      ${held.id === id && held.trouble && html`<div class="talk"><${ErrorCard} card=${held.trouble}>
+        <button class="btn" onClick=${() => newChat()}>New chat</button><//></div>`}
+      ${talk && (path.length
+        ? html`<${Transcript} talk=${talk} path=${path} scroller=${scroller} end=${end} edit=${edit} />`
+        : html`<${Empty} onAsk=${send} temporary=${temporary} />`)}
+      <div class="dock">
+        ${end.away && html`<button class="btn to-end" onClick=${end.toEnd}>To the end</button>`}
+        ${talk && html`<${Composer} key=${talk.uid} talk=${talk}
+          name=${talk.chat.value?.id || "new"} onSend=${send} onStop=${stop} onFiles=${files} />`}
+      </div>
+    </div>
+  </main>`;
+}

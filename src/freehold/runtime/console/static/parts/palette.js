@@ -1,0 +1,99 @@
+// The palette: every page, chat, document and act, by name. And the list of keys.
+
+import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
+import { get, query } from "../api.js";
+import { dialog, go, session, setShortcuts, setTheme, shortcuts, signOut, tellTrouble } from "../state.js";
+import { openDocument } from "./notes.js";
+import { Modal } from "./modal.js";
+import { newChat, PAGES } from "./rail.js";
+import { leaf, when } from "../words.js";
+
+const MAC = /Mac|iP/.test(navigator.platform);
+
+const ACTS = () => [
+  { kind: "Do", text: "New chat", keys: "n", act: () => newChat() },
+  { kind: "Do", text: "New temporary chat", note: "kept in memory only", act: () => newChat(true) },
+  ...PAGES.map((p) => ({ kind: "Go", text: p.text, keys: `g ${p.key}`, act: () => go(p.path) })),
+  { kind: "Do", text: "Light theme", act: () => setTheme("light") },
+  { kind: "Do", text: "Dark theme", act: () => setTheme("dark") },
+  { kind: "Do", text: "Theme of the system", act: () => setTheme("system") },
+  { kind: "Do", text: "Show what leaves this machine", act: () => { dialog.value = { name: "egress" }; } },
+  { kind: "Do", text: "Show the shortcuts", keys: "?", act: () => { dialog.value = { name: "shortcuts" }; } },
+  ...(session.value?.only_me ? [] : [{ kind: "Do", text: "Sign out", act: () => signOut().catch(tellTrouble) }]),
+];
+
+/** Every letter in order, better when together and at the start of words. @param {string} text @param {string} wanted */
+function fit(text, wanted) {
+  const low = text.toLowerCase();
+  const at = low.indexOf(wanted);
+  if (at >= 0) return 100 - at + (at === 0 || low[at - 1] === " " ? 50 : 0);
+  let from = 0;
+  for (const letter of wanted) {
+    from = low.indexOf(letter, from) + 1;
+    if (!from) return -1;
+  }
+  return 1;
+}
+
+/** @param {{onClose: () => void}} props */
+export function Palette({ onClose }) {
+  const [text, setText] = useState("");
+  const [chats, setChats] = useState(/** @type {any[]} */ ([]));
+  const [files, setFiles] = useState(/** @type {any[]} */ ([]));
+  const [at, setAt] = useState(0);
+  const list = useRef(/** @type {any} */ (null));
+  const wanted = text.trim().toLowerCase();
+  useEffect(() => { get(`/documents${query({ limit: 1000 })}`).then((d) => setFiles(d.documents), () => {}); }, []);
+  useEffect(() => {
+    const stop = new AbortController();
+    const timer = setTimeout(() => get(`/chats${query({ query: wanted, limit: 20 })}`, { signal: stop.signal })
+      .then((d) => setChats(d.chats), () => {}), wanted ? 120 : 0);
+    return () => { clearTimeout(timer); stop.abort(); };
+  }, [wanted]);
+  const rows = useMemo(() => {
+    const acts = ACTS().map((a) => ({ ...a, score: wanted ? fit(a.text, wanted) : 0 })).filter((a) => a.score >= 0);
+    if (wanted) acts.sort((a, b) => b.score - a.score);
+    const docs = wanted ? files.map((f) => ({ f, score: fit(leaf(f.file), wanted) })).filter((d) => d.score > 1)
+      .sort((a, b) => b.score - a.score).slice(0, 8) : [];
+    return [
+      ...acts.slice(0, wanted ? 6 : 14),
+      ...chats.slice(0, wanted ? 8 : 5).map((c) => ({ kind: "Chat", text: c.title, note: (wanted && c.snippet) || when(c.updated_at),
+        act: () => go(`/chat/${c.id}`) })),
+      ...docs.map(({ f }) => ({ kind: "Document", text: leaf(f.file), note: f.collection,
+        act: () => openDocument({ document_id: f.id, file: f.file, page: f.pages ? 1 : null, line: null }) })),
+    ];
+  }, [wanted, chats, files]);
+  const now = Math.min(at, rows.length - 1);
+  useEffect(() => { list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }); }, [now, rows]);
+  const run = (/** @type {any} */ row) => { if (row) { onClose(); row.act(); } };
+  const keys = (/** @type {KeyboardEvent} */ e) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (by) { e.preventDefault(); setAt((now + by + rows.length) % rows.length); }
+    if (e.key === "Enter" && !e.isComposing) { e.preventDefault(); run(rows[now]); }
+  };
+  return html`<${Modal} label="Go to, or do" kind="palette" bare=${true} onClose=${onClose}>
+    <input class="palette-field" role="combobox" aria-expanded="true" aria-controls="palette-list" aria-label="Go to a page, chat or document, or do something"
+      aria-activedescendant=${rows.length ? `row-${now}` : undefined} placeholder="Page, chat, document, act" autocomplete="off" autofocus
+      value=${text} onInput=${(/** @type {any} */ e) => { setText(e.target.value); setAt(0); }} onKeyDown=${keys} />
+    <ul id="palette-list" role="listbox" aria-label="Found" ref=${list}>
+      ${rows.map((row, i) => html`<li key=${row.kind + row.text + i} id=${`row-${i}`} role="option" aria-selected=${String(i === now)}
+        onMouseMove=${() => i !== now && setAt(i)} onClick=${() => run(row)}>
+        <span class="row-kind">${row.kind}</span><span class="row-text">${row.text}</span>
+        ${row.note && html`<small>${row.note}</small>`}${row.keys && html`<kbd>${row.keys}</kbd>`}</li>`)}
+    </ul>
+    ${!rows.length && html`<p class="quiet pad">Nothing is called that.</p>`}
+  <//>`;
+}
+
+const KEYS = [
+  [MAC ? "⌘ K" : "Ctrl K", "Palette: go anywhere, do anything"], ["↵", "Send"], ["⇧ ↵", "A new line"], ["Esc", "Stop the answer, close what is open"],
+  ["/", "Write a question"], ["n", "New chat"], ["j  k", "Next and last question"], ["g c", "Chat"], ["g d", "Documents"],
+  ["g m", "Models"], ["g k", "Keys"], ["t", "Light or dark"], ["?", "This list"],
+];
+
+/** @param {{onClose: () => void}} props */
+export const Shortcuts = ({ onClose }) => html`<${Modal} label="Shortcuts" onClose=${onClose}>
+  <dl class="keys">${KEYS.map(([key, what]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
+  <label class="check"><input type="checkbox" checked=${shortcuts.value}
+    onChange=${(/** @type {any} */ e) => setShortcuts(e.target.checked)} /> Single letters do something</label>
+<//>`;
