@@ -5,7 +5,7 @@ order (held by a property test). Pure.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -84,34 +84,10 @@ def split_text(
         yield Piece(chunk, page, line, heading)
 
 
-def gather(
-    parts: Iterable[tuple[int, str]], *, heading: str = "", longest: int = 300
-) -> Iterator[Piece]:
-    """Put small parts that belong apart (rows of a table) together until a piece is worth having.
-
-    Args:
-        parts: a line or row number and a text, in order.
-        heading: headings they all stand under.
-        longest: characters from which on a piece is given out.
-    """
-    held: list[str] = []
-    first = size = 0
-    for number, text in parts:
-        if held and size + len(text) > longest:
-            yield from split_rows("\n\n".join(held), first, heading)
-            held, size = [], 0
-        if not held:
-            first = number
-        held.append(text)
-        size += len(text)
-    if held:
-        yield from split_rows("\n\n".join(held), first, heading)
-
-
-def split_rows(text: str, row: int, heading: str) -> Iterator[Piece]:
-    """Cut one long row; all its pieces keep the number of the row."""
+def fit(text: str) -> Iterator[str]:
+    """Cut text that has only one place (a row, a paragraph of a page) into pieces' texts."""
     for _, chunk in _cut(text, LONGEST, markdown=False):
-        yield Piece(chunk, None, row, heading)
+        yield chunk
 
 
 def _cut(text: str, longest: int, *, markdown: bool) -> Iterator[tuple[int, str]]:

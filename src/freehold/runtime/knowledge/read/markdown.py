@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from freehold.runtime.knowledge.decode import decode
-from freehold.runtime.knowledge.outline import Outline
+from freehold.runtime.knowledge.outline import Outline, Title
 from freehold.runtime.knowledge.read.contract import Head, Piece, Reader, Reading, Source
 from freehold.runtime.knowledge.split import split_text
 
@@ -15,6 +15,7 @@ _UNDER: Final = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}[ \t]*$|=+[ \t]*$")
 _NO_TITLE: Final = re.compile(r"\s|[-*+>|#]|\d+[.)]\s|$")
 _RST_RANKS: Final = "=-~^\"'`#*+:.<>_"
 _LONGEST_TITLE: Final = 200
+_WORDS: Final = re.compile(r"\w")
 
 
 def _detects(_head: Head) -> bool:
@@ -31,9 +32,9 @@ def _pieces(text: str, *, rst: bool) -> Iterator[Piece]:
     for heading, line, body in _sections(text, rst=rst):
         if heading is not None:
             level, title = heading
-            if childless := outline.enter(level, title, line):
+            if childless := outline.enter(Title(level, title, line - 1)):
                 yield childless
-        if body.strip():
+        if _WORDS.search(body):
             outline.filled()
             yield from split_text(body, line=line, heading=outline.path, markdown=not rst)
     if childless := outline.leave():
