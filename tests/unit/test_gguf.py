@@ -1,5 +1,6 @@
 """A model file is described when it is whole, and refused with the reason when it is not."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -102,6 +103,8 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "none.gguf")
     (tmp_path / "folder.gguf").mkdir()
     assert "is a directory" in refusal(tmp_path / "folder.gguf")
+    os.mkfifo(tmp_path / "pipe.gguf")
+    assert "not a file" in refusal(tmp_path / "pipe.gguf")
 
 
 def test_old_versions_and_big_endian_files_are_named(tmp_path: Path) -> None:

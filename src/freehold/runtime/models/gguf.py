@@ -1,6 +1,7 @@
 """What a GGUF file is: read from its checked header, said in the house's own words."""
 
 import re
+import stat
 from collections import Counter
 from pathlib import Path
 from typing import Final, Literal
@@ -85,7 +86,7 @@ def read_card(path: Path) -> GgufCard:
     """
     parts = split_parts(path)
     try:
-        sizes = [part.stat().st_size for part in parts]
+        sizes = [_size(part) for part in parts]
         headers = [_read(part, size) for part, size in zip(parts, sizes, strict=True)]
     except OSError as error:
         message = f"the model file cannot be read: {(error.strerror or 'unknown').lower()}"
@@ -127,6 +128,15 @@ def split_parts(path: Path) -> tuple[Path, ...]:
         path.with_name(f"{found['stem']}-{part:05}-of-{found['count']}.gguf")
         for part in range(1, count + 1)
     )
+
+
+def _size(path: Path) -> int:
+    found = path.stat()
+    # A pipe or a device would be waited for, perhaps for ever.
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        message = "this is not a file"
+        raise BadRequest(message, where=str(path), fix="name a model file that ends in .gguf")
+    return found.st_size
 
 
 def _read(path: Path, size: int) -> Header:

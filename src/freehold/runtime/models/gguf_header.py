@@ -162,8 +162,10 @@ class _Cursor:
     def skip_strings(self, count: int) -> None:
         """Step over an array of strings."""
         self.strings += count
-        if self.strings > _MOST_STRINGS or count * 8 > self.left:
+        if self.strings > _MOST_STRINGS:
             self.damaged(f"an array is said to hold {count} strings")
+        if count * 8 > self.left:
+            self.cut_off(self.position + count * 8)
         for _ in range(count):
             long = int.from_bytes(self.take(8), "little")
             if long > _MOST_TEXT:
@@ -241,7 +243,7 @@ def _array(cursor: _Cursor) -> tuple[Value | None, int]:
     if shape is None:  # arrays of arrays are in the specification; no known model has one
         cursor.damaged(f"an array has the unknown type {type_id}")
     size = struct.calcsize(shape)
-    if count > cursor.left // size:
+    if count * size > _MOST_HEADER:
         cursor.damaged(f"an array is said to hold {count} numbers")
     if count > _KEPT_NUMBERS or type_id in _FLOATS:
         cursor.skip(count * size)
