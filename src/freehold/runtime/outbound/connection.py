@@ -234,7 +234,8 @@ class Connection(asyncio.Protocol):
                 name == b"transfer-encoding" and value.lower() != b"chunked"
             ):
                 self._fault = self._refusal("compressed its answer, which nobody asked for")
-            self.chunked = self.chunked or name == b"transfer-encoding"
+            if name == b"transfer-encoding" and not self._no_body:
+                self.chunked = True
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""

@@ -62,8 +62,13 @@ class EventReader:
         return self._take()
 
     def _lines(self, chunk: bytes) -> list[bytes]:
-        if not self._started and chunk:
+        if not self._started:
+            chunk = self._rest + chunk
+            if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+                self._rest = chunk
+                return []
             self._started = True
+            self._rest = b""
             chunk = chunk.removeprefix(_BOM)
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")
