@@ -51,7 +51,7 @@ ERRORS = {
     "FH-SETUP-003": "A folder stands where the environment goes, and Freehold did not make it.",
     "FH-SETUP-004": "This Python lacks a part of its standard library.",
     "FH-SETUP-005": "The pip that comes with Freehold is damaged.",
-    "FH-SETUP-006": "No package index can be reached.",
+    "FH-SETUP-006": "No package index that has the packages can be reached.",
     "FH-SETUP-007": "A package is not the one that the lock names.",
     "FH-SETUP-008": "The disk is full.",
     "FH-SETUP-009": "A package has no build for this machine.",
@@ -71,7 +71,7 @@ CAUSES = (
         "ask whoever runs the package mirror; nothing was installed",
     ),
     (
-        r"ConnectionError|NameResolutionError|Max retries|Timeout|ProxyError|SSLError|unreachable",
+        r"ConnectionError|NameResolutionError|Timeout|ProxyError|SSLError|from versions: none",
         "FH-SETUP-006",
         OFFLINE_FIX,
     ),
@@ -195,8 +195,8 @@ def make_empty(folder: Path) -> Path:
 
 def follow(line: str, progress: Progress) -> None:
     """Turn one line of pip into progress."""
-    if found := re.match(r"Collecting ([A-Za-z0-9._-]+?)(?:\[.*?\])?==", line):
-        progress.package(found[1])
+    if found := re.match(r"Collecting ([\w.-]+)|Processing .*?([\w.]+)-\d[^/]*\.whl", line):
+        progress.package((found[1] or found[2]).replace("_", "-"))
     elif found := re.match(r"Progress (\d+) of (\d+)", line):
         progress.fetched(int(found[1]), int(found[2]))
     elif line.startswith("WARNING: Retrying"):

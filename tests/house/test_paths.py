@@ -25,7 +25,7 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
         if any(word in name for word in NOT_OURS) or not file.is_file():
             continue
         for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
-            if MACHINE.search(line) and "MACHINE = " not in line:
+            if MACHINE.search(line) and line not in Path(__file__).read_text("utf-8"):
                 found.append(f"{name}:{number}: {line.strip()[:100]}")
     assert found == []
 
