@@ -115,6 +115,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """0 to 1: how much of what the query says the best passage says, rare words counting more."""
     closeness: float = 0.0
     """-1 to 1: cosine of the passage nearest in meaning; 0 where meaning took no part."""
+    answers: bool = False
+    """Whether that is enough to say that the documents say something about it."""
 
 
 class Grounds(msgspec.Struct, frozen=True, kw_only=True):

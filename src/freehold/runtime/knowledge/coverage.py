@@ -17,6 +17,23 @@ ENOUGH_COVERAGE: Final = 0.60
 Source: measured in `benchmarks/search`; below 0.6 off-topic questions begin to be answered.
 """
 
+ENOUGH_CLOSENESS: Final = 0.45
+"""Cosine from which meaning alone is enough."""
+TRADE: Final = 0.35
+"""Closeness that full coverage is worth, where both are weighed together."""
+
+
+def answers(coverage: float, closeness: float | None) -> bool:
+    """Whether the best that was found is enough to answer from.
+
+    Args:
+        coverage: 0 to 1, of the best passage.
+        closeness: cosine of the nearest passage; None where meaning is not searched.
+    """
+    if closeness is None:
+        return coverage >= ENOUGH_COVERAGE
+    return closeness + TRADE * coverage >= ENOUGH_CLOSENESS
+
 
 def weight(total: int, holding: int) -> float:
     """Information of a word that `holding` of `total` passages contain; never negative."""

@@ -69,6 +69,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     collection: str
     file: str
+    path: str
     bytes: int
     changed_ns: int
     sha256: str
@@ -189,7 +190,7 @@ class Documents:
         return await self._database.read(work)
 
     async def page(self, collection: str | None, after: str, limit: int) -> tuple[Document, ...]:
-        """Documents, oldest first, that come after the one called `after`. Raises `StoreFailed`."""
+        """Documents, oldest first, that come after `after`. Raises `StoreFailed`."""
         wanted: dict[str, str | int | None] = {
             "collection": collection,
             "after": after,
@@ -255,6 +256,7 @@ def _settle(connection: apsw.Connection, outcome: Outcome) -> Change:
     pieces = outcome.read.pieces if outcome.read else ()
     values: dict[str, str | int | None] = {
         "number": outcome.number,
+        "path": outcome.path,
         "note": outcome.note,
         "bytes": outcome.bytes,
         "changed_ns": outcome.changed_ns,
@@ -269,7 +271,7 @@ def _settle(connection: apsw.Connection, outcome: Outcome) -> Change:
             "passages": len(pieces),
         }
         connection.execute(_QUERIES["indexed"], {**values, **told})
-    if connection.changes() == 0:  # it was removed while it was read
+    if connection.changes() == 0:  # removed, or put anew, while it was read
         return Change()
     return put_passages(connection, outcome.number, outcome.collection, pieces)
 

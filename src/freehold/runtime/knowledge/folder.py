@@ -18,8 +18,8 @@ from freehold.runtime.knowledge.contract import FailedFile
 from freehold.runtime.knowledge.documents import FoundFile
 
 GENERATED: Final = frozenset(
-    {"node_modules", "__pycache__", "venv", "target", "dist", "build", "site-packages"}
-    | {"bower_components", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+    {"node_modules", "bower_components", "__pycache__", "site-packages"}
+    | {"$RECYCLE.BIN", "System Volume Information", "lost+found"}
 )
 """Folders that tools fill; nobody means them when adding a folder."""
 
@@ -40,10 +40,10 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
 class _Seen(msgspec.Struct):
     """What the walk gathers."""
 
-    files: dict[str, FoundFile] = {}  # noqa: RUF012 - msgspec copies it for each instance
-    failed: list[FailedFile] = []  # noqa: RUF012
-    folders: list[str] = []  # noqa: RUF012
-    unseen: list[str] = []  # noqa: RUF012
+    files: dict[str, FoundFile] = {}
+    failed: list[FailedFile] = []
+    folders: list[str] = []
+    unseen: list[str] = []
     skipped: int = 0
 
 
@@ -60,7 +60,7 @@ def walk(paths: Sequence[Path]) -> Walk:
             mode = root.stat().st_mode
         except OSError as error:
             message = f"{path} cannot be read: {error.strerror}"
-            fix = "what was indexed from it before is kept; check the path, or that its disk is there"
+            fix = "check the path, or that its disk is there; what was indexed before is kept"
             raise NotFound(message, where=str(path), fix=fix) from error
         if stat.S_ISDIR(mode):
             _folder(root, seen)

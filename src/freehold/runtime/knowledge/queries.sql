@@ -34,13 +34,13 @@ SELECT number, collection, file, path FROM documents WHERE number = ? AND state 
 -- A document was read.
 UPDATE documents SET state = 'indexed', reason = '', note = :note, kind = :kind, pages = :pages,
     passages = :passages, bytes = :bytes, changed_ns = :changed_ns, sha256 = :sha256
-WHERE number = :number
+WHERE number = :number AND path = :path AND state = 'waiting'
 
 -- name: failed
 -- A document could not be read.
 UPDATE documents SET state = 'failed', reason = :reason, note = :note, pages = NULL, passages = 0,
     bytes = :bytes, changed_ns = :changed_ns, sha256 = :sha256
-WHERE number = :number
+WHERE number = :number AND path = :path AND state = 'waiting'
 
 -- name: remove
 -- Forget a document; its passages go with it.

@@ -1,0 +1,95 @@
+"""Finding passages: by words and by meaning at once, put in one order.
+
+Ranks are not fused, because a rank says nothing of how good a hit is: measured, plain reciprocal
+rank fusion loses to meaning alone. What is added up are two measures that mean the same for every
+query, cosine and coverage, and the weight between them was tuned on one half of the questions of
+`benchmarks/search` and is reported on the other.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from freehold.runtime.calls import Passage
+from freehold.runtime.knowledge.contract import Found
+from freehold.runtime.knowledge.coverage import answers
+from freehold.runtime.knowledge.embed import Embedder
+from freehold.runtime.knowledge.index.contract import Index, NearHit, WordHit
+
+CANDIDATES: Final = 60
+"""Passages each way of searching may bring."""
+WORDS: Final = 0.25
+"""What full coverage of the query's words adds to a cosine."""
+RANKING: Final = 0.05
+"""What the best BM25 score of a search adds to it."""
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """A passage in the common order."""
+
+    id: int
+    score: float
+    """0 to 1."""
+
+
+def fuse(words: Sequence[WordHit], near: Sequence[NearHit]) -> tuple[Ranked, ...]:
+    """One order from both searches, best first. Pure.
+
+    A passage that meaning did not see counts as the farthest one it saw; one without a word in
+    common counts its cosine alone. Without meaning the order is that of the words.
+    """
+    best = max((hit.score for hit in words), default=0.0) or 1.0
+    if not near:
+        ranked = [Ranked(h.id, (h.coverage + h.score / best) / 2) for h in words]
+        return tuple(sorted(ranked, key=lambda hit: -hit.score))
+    cosines = {hit.id: hit.cosine for hit in near}
+    farthest = min(cosines.values())
+    by_words = {hit.id: WORDS * hit.coverage + RANKING * hit.score / best for hit in words}
+    whole = 1 + WORDS + RANKING
+    scores = {
+        i: max(0.0, cosines.get(i, farthest) + by_words.get(i, 0.0)) / whole
+        for i in cosines.keys() | by_words.keys()
+    }
+    ranked = [Ranked(i, score) for i, score in scores.items()]
+    return tuple(sorted(ranked, key=lambda hit: (-hit.score, hit.id)))
+
+
+async def search(
+    index: Index,
+    embedder: Embedder,
+    query: str,
+    collections: tuple[str, ...] | None,
+    limit: int,
+) -> Found:
+    """The passages a query finds, best first. Raises `StoreFailed`."""
+    words, vector = await asyncio.gather(
+        index.by_words(query, collections, CANDIDATES), embedder.query(query)
+    )
+    near: tuple[NearHit, ...] = ()
+    if vector is not None:
+        also = [hit.id for hit in words]
+        near = await index.by_meaning(vector, collections, CANDIDATES, also)
+    ranked = fuse(words, near)[: max(1, limit)]
+    known = await index.passages([hit.id for hit in ranked])
+    hits = tuple(
+        msgspec.structs.replace(known[hit.id], score=hit.score)
+        for hit in ranked
+        if hit.id in known
+    )
+    coverage = max((hit.coverage for hit in words), default=0.0)
+    closeness = max((hit.cosine for hit in near), default=None)
+    return Found(
+        hits=hits[:limit],
+        meaning=bool(near),
+        nearest=_place(hits[0]) if hits else "",
+        coverage=coverage,
+        closeness=closeness or 0.0,
+        answers=bool(hits) and answers(coverage, closeness),
+    )
+
+
+def _place(passage: Passage) -> str:
+    """The heading a passage stands under, the innermost; its file when there is none."""
+    return passage.heading.rsplit(" > ", 1)[-1] or passage.file
