@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
+
+SYSTEM_OLLAMA: Final = (
+    Path("/usr/share/ollama/.ollama/models"),
+    Path("/var/lib/ollama/.ollama/models"),
+    Path("/var/lib/ollama/models"),
+    Path("/var/snap/ollama/common/models"),
+)
+"""Where Ollama keeps models when it runs as a service: its own installer's, Arch's, snap's."""
 
 
 class Caches(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +60,7 @@ def usual(home: Path, environment: Mapping[str, str]) -> Caches:
     return Caches(
         ollama=(
             said("OLLAMA_MODELS") or home / ".ollama/models",
-            Path("/usr/share/ollama/.ollama/models"),
-            Path("/var/lib/ollama/.ollama/models"),
-            Path("/var/lib/ollama/models"),
-            Path("/var/snap/ollama/common/models"),
+            *SYSTEM_OLLAMA,
         ),
         lm_studio=(home / ".lmstudio/models", cache / "lm-studio/models"),
         jan=(jan,) if jan else (home / "jan", data / "Jan/data", config / "Jan/data"),
