@@ -29,9 +29,9 @@ from starlette.routing import Route
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "src"), str(Path(__file__).parent)]
 
-import stand_in_texts as texts
+import stand_in_texts as texts  # noqa: E402  the path is known only now
 
-from freehold.runtime.console.assets import HEADERS, Assets
+from freehold.runtime.console.assets import HEADERS, Assets  # noqa: E402
 
 V1 = "/freehold/v1"
 FINAL = ("done", "stopped", "failed", "cut")

@@ -510,6 +510,10 @@ def _strings(house: House) -> list[Route]:
         """Strings for tests: fill a chat, go offline, let bytes out, take the models away."""
         body = await request.json()
         answer: dict[str, Any] = {}
+        if body.get("reset"):
+            house.__init__(setup=bool(body.get("setup")))  # type: ignore[misc]
+            if not house.setup:
+                house.seed()
         if "fill" in body:
             chat = house.chat(body.get("title", "A long chat"))
             parent = None
@@ -537,6 +541,7 @@ def _strings(house: House) -> list[Route]:
         if body.get("sign_out"):
             house.cookies.clear()
         answer["last_body"] = house.last_body
+        answer["token"] = house.token
         answer["turns"] = len(house.turns)
         return JSONResponse(answer)
 

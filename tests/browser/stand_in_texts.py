@@ -1,3 +1,4 @@
+# ruff: noqa: E501, W291  prose is kept as it is said
 """What the stand-in says: answers by keyword, documents with their passages, seeded chats."""
 
 from typing import Any
@@ -136,10 +137,9 @@ such consent not to be unreasonably withheld. [1]
 > Stays over 14 nights are to be notified in advance, by letter or mail. [2]
 """
 
-LONG_WORDS = (
-    "the survey names each parcel by its corner stones and the ledger keeps them in the order they were "
-    "walked so that a reader who comes later finds the same field again and needs no one to ask"
-).split()
+_SURVEY = """the survey names each parcel by its corner stones and the ledger keeps them in the
+order they were walked so that a reader who comes later finds the same field again and asks no one"""
+LONG_WORDS = _SURVEY.split()
 
 
 def long_tokens(count: int) -> list[str]:

@@ -174,7 +174,8 @@ export class Talk {
   /** @param {string} id @param {Turn} turn the final state of it */
   finish(id, turn) {
     const live = this.lives.get(id);
-    live?.hangUp.abort();
+    // The house closes the line itself after the last event; this is for one that does not.
+    if (live) setTimeout(() => live.hangUp.abort(), 2000);
     batch(() => {
       this.lives.delete(id);
       const held = /** @type {any} */ (this.turns.get(id));

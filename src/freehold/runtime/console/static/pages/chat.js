@@ -7,7 +7,7 @@ import { Composer, ModelPicker } from "../parts/composer.js";
 import { ErrorCard } from "../parts/errorcard.js";
 import { TurnView } from "../parts/turn.js";
 import { newChat } from "../parts/rail.js";
-import { chosenModel, collections, defaultModel, dialog, go, hasWriter, model, models, place, readHistory, READING_ROOM, scope, sheet,
+import { chosenModel, collections, defaultModel, dialog, go, hasWriter, history, model, models, place, readHistory, READING_ROOM, scope, sheet,
   spoken, swap, tell, tellTrouble } from "../state.js";
 import { Icon } from "../parts/icons.js";
 import { dropFiles } from "../parts/uploads.js";
@@ -17,6 +17,13 @@ const NEAR = 6; // turns drawn in full at once; the others stand as plain text u
 
 /** Chats begun on this page, so that the address may change under them without a reload. */
 const begun = { id: "", talk: /** @type {Talk|null} */ (null) };
+
+/** The house gives a chat its title from the first question. @param {Talk} talk */
+function rename(talk) {
+  const now = talk.chat.value;
+  const found = now && history.value?.chats.find((c) => c.id === now.id);
+  if (found && found.title !== now.title) talk.chat.value = { ...now, title: found.title };
+}
 
 /** Stop listening; a temporary chat is taken out of the house's memory too. @param {Talk} talk */
 function leave(talk) {
@@ -41,7 +48,7 @@ function useTalk(id, temporary, round) {
       mine = talk;
       talk.temporary ||= temporary;
       talk.say = (text) => { spoken.value = text; };
-      talk.changed = () => { if (!talk.temporary) readHistory().catch(() => {}); };
+      talk.changed = () => { if (!talk.temporary) readHistory().then(() => rename(talk), () => {}); };
       setHeld({ id, talk, trouble: null });
     };
     if (!id) take(new Talk());
@@ -132,8 +139,8 @@ function Bar({ talk, temporary }) {
   const chat = talk?.chat.value;
   return html`<header class="bar">
     <button class="btn q icon-btn only-s" aria-label="Chats" onClick=${() => { sheet.value = true; }}><${Icon} name="list" /></button>
-    <h1 tabindex="-1">${chat?.title || (temporary ? "Temporary chat" : "New chat")}</h1>
-    ${(chat?.temporary || temporary) && html`<span class="tag s">Temporary</span>`}
+    <h1 tabindex="-1">${chat?.title || (talk?.temporary || temporary ? "Temporary chat" : "New chat")}</h1>
+    ${(talk?.temporary || temporary) && html`<span class="tag s">Temporary</span>`}
     <span class="sp"></span>
     <span class="hide-s"><${ModelPicker} /></span>
     <button class="btn only-s" onClick=${() => newChat()}>New chat</button>
@@ -161,7 +168,7 @@ export function ChatPage() {
   const { parts, asked } = place.value;
   const id = parts[1] || "";
   const temporary = asked.has("temporary");
-  const held = useTalk(id, temporary, asked.get("n") || "");
+  const held = useTalk(id, temporary, `${asked.get("n")}${temporary}`);
   const talk = held.talk && (held.id === id || held.talk.chat.value?.id === id) ? held.talk : null;
   const scroller = useRef(/** @type {any} */ (null));
   const end = useEnd(scroller);
@@ -212,9 +219,9 @@ export function ChatPage() {
         ? html`<${Transcript} talk=${talk} path=${path} scroller=${scroller} end=${end} edit=${edit} />`
         : html`<${Empty} onAsk=${send} temporary=${temporary} />`)}
       <div class="dock">
-        ${end.away && html`<button class="btn to-end" onClick=${end.toEnd}>To the end</button>`}
         ${talk && html`<${Composer} key=${talk.uid} talk=${talk}
-          name=${talk.chat.value?.id || "new"} onSend=${send} onStop=${stop} onFiles=${files} />`}
+          name=${talk.chat.value?.id || "new"} onSend=${send} onStop=${stop} onFiles=${files}
+          toEnd=${end.away ? end.toEnd : null} />`}
       </div>
     </div>
   </main>`;

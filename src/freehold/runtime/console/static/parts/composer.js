@@ -81,9 +81,10 @@ const Queue = ({ talk }) => talk.queue.value.length > 0 && html`<ul class="queue
 
 /**
  * @param {{talk: import("../talk.js").Talk, name: string, onSend: (text: string) => void, onStop: () => void,
- *   onFiles: (transfer: DataTransfer) => void}} props `name` is what the draft is kept under
+ *   onFiles: (transfer: DataTransfer) => void,
+ *   toEnd: (() => void)|null}} props `name` is what the draft is kept under
  */
-export function Composer({ talk, name, onSend, onStop, onFiles }) {
+export function Composer({ talk, name, onSend, onStop, onFiles, toEnd }) {
   const box = useRef(/** @type {any} */ (null));
   const [text, setText] = useState(() => drafts.read(name));
   const busy = Boolean(talk.answering.value);
@@ -115,7 +116,7 @@ export function Composer({ talk, name, onSend, onStop, onFiles }) {
   const paste = (/** @type {ClipboardEvent} */ e) => {
     if (e.clipboardData?.files.length) { e.preventDefault(); onFiles(e.clipboardData); }
   };
-  return html`<div class="comp"><${Queue} talk=${talk} />
+  return html`<div class="comp">${toEnd && html`<button class="btn to-end" onClick=${toEnd}>To the end</button>`}<${Queue} talk=${talk} />
     <form class="comp-box" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); send(); }}>
       <label class="sr" for="question">Message</label>
       <textarea id="question" ref=${box} rows="1" placeholder="Ask, or drop files here" value=${text} autocomplete="off"

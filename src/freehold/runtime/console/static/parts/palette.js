@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
 import { get, query } from "../api.js";
-import { dialog, go, session, setShortcuts, setTheme, shortcuts, signOut, tellTrouble } from "../state.js";
+import { dialog, go, history, session, setShortcuts, setTheme, shortcuts, signOut, tellTrouble } from "../state.js";
 import { openDocument } from "./notes.js";
 import { Modal } from "./modal.js";
 import { newChat, PAGES } from "./rail.js";
@@ -22,23 +22,21 @@ const ACTS = () => [
   ...(session.value?.only_me ? [] : [{ kind: "Do", text: "Sign out", act: () => signOut().catch(tellTrouble) }]),
 ];
 
-/** Every letter in order, better when together and at the start of words. @param {string} text @param {string} wanted */
+/** How well a name fits: every word must be in it, better at the start of one. -1 for no. @param {string} text @param {string} wanted */
 function fit(text, wanted) {
-  const low = text.toLowerCase();
-  const at = low.indexOf(wanted);
-  if (at >= 0) return 100 - at + (at === 0 || low[at - 1] === " " ? 50 : 0);
-  let from = 0;
-  for (const letter of wanted) {
-    from = low.indexOf(letter, from) + 1;
-    if (!from) return -1;
+  const low = ` ${text.toLowerCase()}`;
+  let score = 0;
+  for (const word of wanted.split(/\s+/)) {
+    if (!low.includes(word)) return -1;
+    score += low.includes(` ${word}`) ? 50 : 10;
   }
-  return 1;
+  return score - low.length / 100;
 }
 
 /** @param {{onClose: () => void}} props */
 export function Palette({ onClose }) {
   const [text, setText] = useState("");
-  const [chats, setChats] = useState(/** @type {any[]} */ ([]));
+  const [found, setFound] = useState(/** @type {{wanted: string, chats: any[]}} */ ({ wanted: "?", chats: [] }));
   const [files, setFiles] = useState(/** @type {any[]} */ ([]));
   const [at, setAt] = useState(0);
   const list = useRef(/** @type {any} */ (null));
@@ -47,13 +45,16 @@ export function Palette({ onClose }) {
   useEffect(() => {
     const stop = new AbortController();
     const timer = setTimeout(() => get(`/chats${query({ query: wanted, limit: 20 })}`, { signal: stop.signal })
-      .then((d) => setChats(d.chats), () => {}), wanted ? 120 : 0);
+      .then((d) => setFound({ wanted, chats: d.chats }), () => {}), wanted ? 120 : 0);
     return () => { clearTimeout(timer); stop.abort(); };
   }, [wanted]);
   const rows = useMemo(() => {
     const acts = ACTS().map((a) => ({ ...a, score: wanted ? fit(a.text, wanted) : 0 })).filter((a) => a.score >= 0);
     if (wanted) acts.sort((a, b) => b.score - a.score);
-    const docs = wanted ? files.map((f) => ({ f, score: fit(leaf(f.file), wanted) })).filter((d) => d.score > 1)
+    // Until the house has searched every word, the titles at hand: Enter must never open an old answer.
+    const chats = found.wanted === wanted ? found.chats
+      : (history.value?.chats || []).filter((c) => !wanted || fit(c.title, wanted) >= 0);
+    const docs = wanted ? files.map((f) => ({ f, score: fit(leaf(f.file), wanted) })).filter((d) => d.score >= 0)
       .sort((a, b) => b.score - a.score).slice(0, 8) : [];
     return [
       ...acts.slice(0, wanted ? 6 : 14),
@@ -62,7 +63,7 @@ export function Palette({ onClose }) {
       ...docs.map(({ f }) => ({ kind: "Document", text: leaf(f.file), note: f.collection,
         act: () => openDocument({ document_id: f.id, file: f.file, page: f.pages ? 1 : null, line: null }) })),
     ];
-  }, [wanted, chats, files]);
+  }, [wanted, found, files]);
   const now = Math.min(at, rows.length - 1);
   useEffect(() => { list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }); }, [now, rows]);
   const run = (/** @type {any} */ row) => { if (row) { onClose(); row.act(); } };
