@@ -175,7 +175,7 @@ async def test_a_request_lost_to_a_closing_server_is_sent_again_only_if_it_may_b
 async def test_a_stream_is_read_as_it_comes() -> None:
     go_on = asyncio.Event()
 
-    async with RawServer([_two_events(go_on)]) as server, Client() as client:
+    async with RawServer([_two_events(go_on)]) as server, Client() as client:  # noqa: SIM117 - order
         async with client.stream("GET", server.url, timeout_s=5) as answer:
             events = answer.events()
             assert (await anext(events)).data == b"first"
