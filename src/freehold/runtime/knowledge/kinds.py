@@ -10,7 +10,16 @@ from freehold.runtime.knowledge.decode import looks_like_text
 from freehold.runtime.knowledge.read import READERS
 from freehold.runtime.knowledge.read.contract import Head, Reader, Unreadable
 
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""First bytes of a compound file. Source: [MS-CFB] 2.2."""
+
+_OLD: Final = "a document of an old office program"
+_RTF: Final = "a document in RTF"
+_FIXES: Final = {
+    _OLD: "save it as DOCX, XLSX or PPTX and add that",
+    _RTF: "save it as DOCX and add that",
+}
+_UNLOCK: Final = "save a copy without the password and add that"
 _NO_TEXT_IN: Final = (
     (0, b"\x89PNG\r\n", "a PNG picture"),
     (0, b"\xff\xd8\xff", "a JPEG picture"),
@@ -41,8 +50,8 @@ _NO_TEXT_IN: Final = (
     (0, b"SQLite format 3\x00", "a database"),
     (0, b"PAR1", "a table in Parquet"),
     (0, b"GGUF", "a language model"),
-    (0, b"{\\rtf", "a document in RTF"),
-    (0, _OLE, "a document of an old office program"),
+    (0, b"{\\rtf", _RTF),
+    (0, OLE, _OLD),
 )
 """Offset, bytes, and what a file that has them there is called.
 
@@ -67,6 +76,9 @@ def choose(head: Head, name: str) -> Choice:
         Unreadable: `unsupported`, or `lying-extension` when the name promises what is not there.
     """
     promised = _by_name(name)
+    if head.locked:
+        message = "the document is locked with a password"
+        raise Unreadable("encrypted", message, fix=_UNLOCK)
     for kind, reader in _entries():
         if reader.detects(head):
             return Choice(kind, reader, _note(name, promised, kind))
@@ -87,7 +99,7 @@ def _refusal(what: str, name: str, promised: str) -> Unreadable:
         message = f"named {_ending(name)}, but it is {what}"
         return Unreadable("lying-extension", message)
     message = f"it is {what}, which is not read for text"
-    return Unreadable("unsupported", message)
+    return Unreadable("unsupported", message, fix=_FIXES.get(what, ""))
 
 
 def _note(name: str, promised: str, kind: str) -> str:

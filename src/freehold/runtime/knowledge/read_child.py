@@ -18,7 +18,7 @@ from typing import IO, Final
 from freehold.core.units import MIB
 from freehold.runtime.knowledge.archive import open_archive
 from freehold.runtime.knowledge.confine import allow_cpu, confine
-from freehold.runtime.knowledge.kinds import choose
+from freehold.runtime.knowledge.kinds import OLE, choose
 from freehold.runtime.knowledge.read.contract import (
     LARGEST_TEXT,
     MOST_PIECES,
@@ -43,6 +43,8 @@ from freehold.runtime.supervise import leash
 
 _HEAD: Final = 4_096
 _ZIP: Final = b"PK\x03\x04"
+_LOCKED: Final = "EncryptedPackage".encode("utf-16-le")
+"""Name of a stream in a locked office file. Source: [MS-OFFCRYPTO] 2.3.4.4."""
 _BACKSTOP_S: Final = 5
 _NO_MEMORY: Final = 3
 _REASONS: Final[dict[int | None, tuple[Reason, str]]] = {
@@ -98,6 +100,9 @@ def _read(request: Read) -> Iterator[Reply]:
         head = Head(start)
         if start.startswith(_ZIP):
             head = Head(start, frozenset(open_archive(file).namelist()))
+            file.seek(0)
+        elif start.startswith(OLE):
+            head = Head(start, locked=_LOCKED in file.read(request.largest))
             file.seek(0)
         choice = choose(head, request.name)
         most = LARGEST_TEXT if choice.reader.text else request.largest

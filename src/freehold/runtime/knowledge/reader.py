@@ -46,6 +46,7 @@ _IDLE_S: Final = 10.0
 _LEAVE_S: Final = 2.0
 _LONGEST_NAME: Final = 500
 _BUFFER: Final = 512 * KIB
+_BROKE: Final = "the program that read it broke down over it"
 
 
 class Readers:
@@ -148,6 +149,10 @@ class Readers:
         return child
 
 
+class _Babble(Exception):
+    """What came from a child is not what a child of ours says."""
+
+
 class _Child:
     """One reading process; reads one file at a time."""
 
@@ -195,7 +200,9 @@ class _Child:
         except TimeoutError as error:
             message = f"reading it took longer than {limit_s:g} seconds"
             raise Unreadable("too-slow", message) from error
-        except (EOFError, OSError, msgspec.MsgspecError) as error:
+        except (_Babble, msgspec.MsgspecError) as error:
+            raise Unreadable("crashed", _BROKE) from error
+        except (EOFError, OSError) as error:
             raise await self._obituary() from error
 
     def dismiss_after(self, seconds: float, idle: "list[_Child]") -> None:
@@ -247,7 +254,7 @@ class _Child:
                 case Batch():
                     pieces.extend(reply.pieces)
                     if len(pieces) > MOST_PIECES:
-                        raise EOFError
+                        raise _Babble
                 case Finished():
                     self.sound = True
                     count = sum(len(piece.text) for piece in pieces)
@@ -259,7 +266,7 @@ class _Child:
     async def _reply(self) -> Reply:
         (length,) = LENGTH.unpack(await self._from.readexactly(LENGTH.size))
         if length > LONGEST_FRAME:
-            raise EOFError
+            raise _Babble
         reply: Reply = REPLIES.decode(await self._from.readexactly(length))
         return reply
 
@@ -273,4 +280,4 @@ class _Child:
             case signal.SIGXCPU | signal.SIGALRM:
                 return Unreadable("too-slow", "reading it took too long")
             case _:
-                return Unreadable("crashed", "the program that read it broke down over it")
+                return Unreadable("crashed", _BROKE)

@@ -17,6 +17,12 @@ _DEFINITION: Final = re.compile(
     r"|object|protocol|extension|mod|sub|procedure|defmodule|defp|union|contract)"
     r"[ \t]+(?P<name>[\w.:<>$*&\[\]]{1,80})"
 )
+_ENDINGS: Final = (
+    "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp cxx hpp hh cs fs vb "
+    "swift m mm rb php pl pm lua r jl dart ex exs erl hs ml clj lisp el sh bash zsh fish ps1 bat "
+    "sql css scss less vue svelte proto graphql tf hcl nix cmake gradle asm s zig nim v sol awk "
+    "sed vim"
+)
 _TAB: Final = 4
 _DEEPEST: Final = 4
 _CUT_FROM: Final = 120
@@ -90,82 +96,7 @@ def _step_out(inside: list[tuple[int, str]], line: str) -> None:
 
 READER: Final = Reader(
     summary="Source code of the usual languages, cut between definitions.",
-    suffixes=tuple(
-        [
-            ".py",
-            ".pyi",
-            ".js",
-            ".mjs",
-            ".cjs",
-            ".jsx",
-            ".ts",
-            ".tsx",
-            ".java",
-            ".kt",
-            ".kts",
-            ".scala",
-            ".groovy",
-            ".go",
-            ".rs",
-            ".c",
-            ".h",
-            ".cc",
-            ".cpp",
-            ".cxx",
-            ".hpp",
-            ".hh",
-            ".cs",
-            ".fs",
-            ".vb",
-            ".swift",
-            ".m",
-            ".mm",
-            ".rb",
-            ".php",
-            ".pl",
-            ".pm",
-            ".lua",
-            ".r",
-            ".jl",
-            ".dart",
-            ".ex",
-            ".exs",
-            ".erl",
-            ".hs",
-            ".ml",
-            ".clj",
-            ".lisp",
-            ".el",
-            ".sh",
-            ".bash",
-            ".zsh",
-            ".fish",
-            ".ps1",
-            ".bat",
-            ".sql",
-            ".css",
-            ".scss",
-            ".less",
-            ".vue",
-            ".svelte",
-            ".proto",
-            ".graphql",
-            ".tf",
-            ".hcl",
-            ".nix",
-            ".cmake",
-            ".gradle",
-            ".asm",
-            ".s",
-            ".zig",
-            ".nim",
-            ".v",
-            ".sol",
-            ".awk",
-            ".sed",
-            ".vim",
-        ]
-    ),
+    suffixes=tuple(f".{ending}" for ending in _ENDINGS.split()),
     names=("makefile", "dockerfile", "containerfile", "jenkinsfile", "vagrantfile", "rakefile"),
     detects=_detects,
     text=True,

@@ -108,6 +108,8 @@ class Head(msgspec.Struct, frozen=True):
     """The first 4 KiB."""
     members: frozenset[str] = frozenset()
     """Names in the archive, when the file is a zip."""
+    locked: bool = False
+    """Whether it is an office file under a password, which is no zip but an OLE container."""
 
 
 class Reading(msgspec.Struct):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
 
 _PASSWORD: Final = 4
+_ENCRYPT: Final = b"/Encrypt"
 _MARK: Final = b"%PDF-"
 _MARK_WITHIN: Final = 1024
 _MOST_PAGES: Final = 10_000
@@ -54,7 +55,8 @@ def _opened(data: bytes) -> "PdfDocument":
     try:
         return PdfDocument(data)
     except PdfiumError as error:
-        if error.err_code == _PASSWORD:
+        # the code may be left over from an earlier file: PDFium sets none for a PDF of no pages
+        if error.err_code == _PASSWORD and _ENCRYPT in data:
             message = "the PDF is locked with a password"
             fix = "save a copy without the password and add that"
             raise Unreadable("encrypted", message, fix=fix) from error
