@@ -6,8 +6,10 @@ Whoever publishes a turn's events keeps them until the turn is done, and publish
 
 import asyncio
 import contextlib
+import os
 import re
 import secrets
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal
@@ -20,8 +22,8 @@ from freehold.core.log import Log
 from freehold.core.units import show_size
 from freehold.runtime.bus.events import TurnEvent, batches, pack
 from freehold.runtime.bus.follow import Follower
-from freehold.runtime.bus.link import TOKENS, TURNS, Link
-from freehold.runtime.bus.server import LARGEST_MESSAGE, Server
+from freehold.runtime.bus.link import LARGEST_MESSAGE, TOKENS, TURNS, Link
+from freehold.runtime.bus.server import Server
 from freehold.runtime.supervise.supervisor import Child, Supervisor
 from freehold.spec.home import Home
 
@@ -33,6 +35,8 @@ _BATCH: Final = 256 * 1024
 _HEADROOM: Final = 64 * 1024
 _PATIENCE_S: Final = 5.0
 """How long a turn waits for a bus that is on its way back."""
+_DEAF_S: Final = 10.0
+"""A server that runs this long without serving is ended, so that it is started anew."""
 _TRY_EVERY_S: Final = 0.05
 _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -140,7 +144,7 @@ class Bus:
         self._keeping.cancel()
         await asyncio.gather(self._keeping, return_exceptions=True)
         self._up.clear()
-        await self._link.close()
+        self._link.close()
 
     async def _published(self, subject: str, payload: bytes, message_id: str) -> bool:
         """Publish once the bus is there; False when it went away meanwhile: ask again."""
@@ -170,10 +174,19 @@ class Bus:
                 self._log.info("bus connected again", away_s=took)
 
     async def _new_link(self) -> Link:
+        """Connect as soon as there is a server; one that lives but does not serve is ended."""
+        since = self._clock.now()
         while True:
-            if self._child.state == "ready":
-                with contextlib.suppress(BusFailed):
+            if self._child.state != "ready":
+                since = self._clock.now()
+            else:
+                try:
                     return await Link.make(self._server.port, self._server.token)
+                except FreeholdError as error:
+                    if self._clock.now() - since > _DEAF_S:
+                        self._log.error("bus ended because it does not serve", why=str(error))
+                        since = self._clock.now()
+                        _end(self._child.pid)
             await asyncio.sleep(_TRY_EVERY_S)
 
     async def _fill(self) -> None:
@@ -191,3 +204,9 @@ class Bus:
 def _subject(turn_id: str) -> str:
     assert _SUBJECT.fullmatch(turn_id), "a turn id is one word"
     return f"{TOKENS}.{turn_id}"
+
+
+def _end(pid: int) -> None:
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

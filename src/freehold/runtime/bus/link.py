@@ -1,100 +1,102 @@
-"""One connection to the bus, from its start to its loss; the only file that speaks to nats-py.
+"""One connection to the bus with the house's streams made sure of (JetStream's API, as JSON).
 
-A lost connection is not mended but replaced: the server comes back on another port, and without
-its memory streams, so whoever makes the new link also makes sure of the streams.
+A lost link is not mended but replaced: the server comes back on another port and without its
+memory streams. Source: docs.nats.io, "JetStream wire API", and ADR-31.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-import nats.errors
-import nats.js.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.js import JetStreamContext
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DeliverPolicy,
-    DiscardPolicy,
-    StorageType,
-    StreamConfig,
-)
+import msgspec
 
 from freehold.core.errors import BusFailed, DiskFull, FreeholdError
 from freehold.core.units import MIB
-
-T = TypeVar("T")
+from freehold.runtime.bus.connection import Connection
 
 TURNS: Final = "turns"
 """Subjects `turns.<kind>`: kept on disk."""
 TOKENS: Final = "tokens"
 """Subjects `tokens.<turn id>`: in memory only, gone with the server."""
-_ANSWER_S: Final = 5.0
-_NAME_IN_USE: Final = 10058
-_NO_ROOM: Final = frozenset({10023, 10047, 10077, 10028, 10122})
-"""JetStream's codes for `insufficient resources`, `storage resources exceeded`, and kin."""
+LARGEST_MESSAGE: Final = 8 * MIB
 
-_STREAMS: Final = (
-    StreamConfig(
-        name="TURNS",
-        subjects=[f"{TURNS}.>"],
-        storage=StorageType.FILE,
-        max_age=30 * 86400.0,
-        max_bytes=256 * MIB,
-        discard=DiscardPolicy.OLD,
-        duplicate_window=120.0,
-    ),
-    StreamConfig(
-        name="TOKENS",
-        subjects=[f"{TOKENS}.>"],
-        storage=StorageType.MEMORY,
-        max_age=300.0,
-        max_bytes=32 * MIB,
-        discard=DiscardPolicy.OLD,
-        duplicate_window=1.0,
-    ),
+_SECOND: Final = 10**9
+"""Durations of the API are nanoseconds."""
+_NAME_IN_USE: Final = 10058
+_NO_ROOM: Final = frozenset({10002, 10023, 10028, 10047, 10077})
+"""Codes for memory or storage that is used up (Source: nats-server, server/errors.json)."""
+
+_STREAMS: Final[tuple[Mapping[str, Any], ...]] = (
+    {
+        "name": "TURNS",
+        "subjects": [f"{TURNS}.>"],
+        "storage": "file",
+        "max_age": 30 * 86400 * _SECOND,
+        "max_bytes": 256 * MIB,
+        "discard": "old",
+        "duplicate_window": 120 * _SECOND,
+    },
+    {
+        "name": "TOKENS",
+        "subjects": [f"{TOKENS}.>"],
+        "storage": "memory",
+        "max_age": 300 * _SECOND,
+        "max_bytes": 32 * MIB,
+        "discard": "old",
+    },
 )
+_REPLAY: Final[Mapping[str, Any]] = {
+    "deliver_policy": "all",
+    "ack_policy": "none",
+    "replay_policy": "instant",
+    "mem_storage": True,
+    "num_replicas": 1,
+    "inactive_threshold": 5 * _SECOND,
+}
+
+
+class _Refusal(msgspec.Struct):
+    description: str = ""
+    err_code: int = 0
+
+
+class _Answer(msgspec.Struct):
+    """As much of any JetStream answer as we read."""
+
+    error: _Refusal | None = None
+    duplicate: bool = False
+    name: str = ""
 
 
 class Link:
-    """A live connection with both streams made sure of."""
+    """A live connection whose streams are there."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._streams: JetStreamContext = client.jetstream(timeout=_ANSWER_S)
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the connection is gone."""
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._replays: dict[int, str] = {}
 
     @classmethod
     async def make(cls, port: int, token: str) -> "Link":
-        """Connect and make sure of the streams. Raises `BusFailed`."""
-        client = Client()
-        link = cls(client)
+        """Connect and make sure of the streams: one in memory goes with its server.
+
+        Raises:
+            BusFailed: the server does not answer, or does not keep streams.
+        """
+        connection = await Connection.make(port, token, 2 * LARGEST_MESSAGE)
+        link = cls(connection)
         try:
-            await client.connect(
-                f"nats://127.0.0.1:{port}",
-                token=token,
-                name="house",
-                allow_reconnect=False,
-                connect_timeout=2,
-                max_reconnect_attempts=1,  # or it tries an address that is no more for minutes
-                reconnect_time_wait=0,
-                error_cb=_ignore,
-                disconnected_cb=link._gone,
-                closed_cb=link._gone,
-                max_outstanding_pings=2,
-                ping_interval=20,
-            )
             for stream in _STREAMS:
                 await link._ensure(stream)
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            await link.close()
-            raise _translated(error) from error
+        except BaseException:
+            connection.close()
+            raise
         return link
+
+    @property
+    def lost(self) -> asyncio.Future[None]:
+        """Done when the connection is gone."""
+        return self._connection.lost
 
     async def publish(self, subject: str, payload: bytes, message_id: str = "") -> bool:
         """Store a message in its stream; returns when the stream has it.
@@ -111,83 +113,70 @@ class Link:
             BusFailed: it is not known to be stored.
             DiskFull: it is not stored.
         """
-        headers = {"Nats-Msg-Id": message_id} if message_id else None
-        ack = await self._answered(self._streams.publish(subject, payload, headers=headers))
-        return not ack.duplicate
+        answer = _read(await self._connection.ask(subject, payload, message_id))
+        if answer.error is not None:
+            raise _translated(answer.error)
+        return not answer.duplicate
 
-    async def replay(self, subject: str, take: Callable[[bytes], None]) -> Subscription:
+    async def replay(self, subject: str, take: Callable[[bytes], None]) -> int:
         """Hand everything the memory stream holds of a subject to `take`, then what comes.
+
+        Returns:
+            A number to give to `forget`.
 
         Raises:
             BusFailed: there is no link any more.
         """
-
-        async def hand_over(message: Msg) -> None:
-            take(message.data)
-
-        inbox = self._client.new_inbox()
-        made = await self._answered(self._client.subscribe(inbox, cb=hand_over))
-        consumer = ConsumerConfig(
-            deliver_subject=inbox,
-            deliver_policy=DeliverPolicy.ALL,
-            ack_policy=AckPolicy.NONE,
-            filter_subject=subject,
-            mem_storage=True,
-            num_replicas=1,
-            inactive_threshold=5.0,
-        )
+        number, inbox = self._connection.subscribe(take)
+        config = {**_REPLAY, "filter_subject": subject, "deliver_subject": inbox}
+        question = {"stream_name": "TOKENS", "config": config}
         try:
-            await self._answered(self._streams.add_consumer("TOKENS", consumer))
+            self._replays[number] = (await self._api("CONSUMER.CREATE.TOKENS", question)).name
         except FreeholdError:
-            await self.forget(made)
+            self._connection.unsubscribe(number)
             raise
-        return made
+        return number
 
-    async def forget(self, subscription: Subscription) -> None:
-        """End a replay; the server clears it away by itself."""
-        with contextlib.suppress(nats.errors.Error):
-            await subscription.unsubscribe()
+    async def forget(self, number: int) -> None:
+        """End a replay."""
+        self._connection.unsubscribe(number)
+        name = self._replays.pop(number, "")
+        with contextlib.suppress(FreeholdError):
+            await self._api(f"CONSUMER.DELETE.TOKENS.{name}", {})
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of the connection."""
-        with contextlib.suppress(nats.errors.Error, OSError):
-            await self._client.close()
+        self._connection.close()
 
-    async def _ensure(self, wanted: StreamConfig) -> None:
-        """Make sure of a stream: one in memory goes with its server."""
-        try:
-            await self._streams.add_stream(wanted)
-        except nats.js.errors.BadRequestError as error:
-            if error.err_code != _NAME_IN_USE:
-                raise
-            await self._streams.update_stream(wanted)
+    async def _ensure(self, stream: Mapping[str, Any]) -> None:
+        name = stream["name"]
+        answer = await self._answer(f"STREAM.CREATE.{name}", stream)
+        if answer.error is None:
+            return
+        if answer.error.err_code != _NAME_IN_USE:
+            raise _translated(answer.error)
+        await self._api(f"STREAM.UPDATE.{name}", stream)
 
-    async def _answered(self, question: Coroutine[Any, Any, T]) -> T:
-        """Await an answer of the server, but not longer than there is a server."""
-        asking = asyncio.ensure_future(question)
-        try:
-            await asyncio.wait((asking, self.lost), return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                return asking.result()
-        except (nats.errors.Error, OSError) as error:
-            if self._client.is_closed:
-                await self._gone()
-            raise _translated(error) from error
-        finally:
-            if not asking.done():
-                asking.cancel()
-        raise BusFailed("the bus went away before it answered")
+    async def _api(self, verb: str, question: Mapping[str, Any]) -> _Answer:
+        answer = await self._answer(verb, question)
+        if answer.error is not None:
+            raise _translated(answer.error)
+        return answer
 
-    async def _gone(self) -> None:
-        if not self.lost.done():
-            self.lost.set_result(None)
+    async def _answer(self, verb: str, question: Mapping[str, Any]) -> _Answer:
+        payload = msgspec.json.encode(question) if question else b""
+        return _read(await self._connection.ask(f"$JS.API.{verb}", payload))
 
 
-async def _ignore(_error: Exception) -> None:
-    """What goes wrong is seen where it was asked for; nats-py would print it too."""
+def _read(payload: bytes) -> _Answer:
+    try:
+        return msgspec.json.decode(payload, type=_Answer)
+    except msgspec.MsgspecError as error:
+        raise BusFailed("the bus answered something that is no JetStream answer") from error
 
 
-def _translated(error: Exception) -> FreeholdError:
-    if isinstance(error, nats.js.errors.APIError) and error.err_code in _NO_ROOM:
-        return DiskFull("the bus has no room left for its streams; nothing was written")
-    return BusFailed(f"the bus does not answer: {str(error) or type(error).__name__}")
+def _translated(refusal: _Refusal) -> FreeholdError:
+    if refusal.err_code in _NO_ROOM:
+        message = f"the bus has no room left: {refusal.description}"
+        return DiskFull(message, fix="free some space on the disk of the house")
+    return BusFailed(f"the bus refused: {refusal.description}")

@@ -16,10 +16,10 @@ import msgspec
 
 from freehold.core.errors import ChildFailed
 from freehold.core.units import MIB
+from freehold.runtime.bus.link import LARGEST_MESSAGE
 from freehold.runtime.supervise.supervisor import Child, ChildSpec
 from freehold.spec.home import Home
 
-LARGEST_MESSAGE: Final = 8 * MIB
 _MEMORY_STREAMS: Final = 48 * MIB
 _FILE_STREAMS: Final = 512 * MIB
 _LOOK_EVERY_S: Final = 0.005
