@@ -118,21 +118,21 @@ class LlamaServer:
             try:
                 events = await stack.enter_async_context(wire.chat(call, model.name))
             except (EngineUnreachable, EngineCut):
-                if await self._answers(model):
+                if await self._answers(model, wire):
                     raise
                 wire = await stack.enter_async_context(self._using(model))
                 events = await stack.enter_async_context(wire.chat(call, model.name))
-            yield events
+            yield _named(events, model)
 
     async def embed(self, model: Model, call: EmbedCall) -> Embeddings:
         """Vectors for texts; raises as `chat`."""
         _require(model, "embed")
-        try:
-            async with self._using(model) as wire:
+        async with self._using(model) as wire:
+            try:
                 return await wire.embed(call, model.name)
-        except (EngineUnreachable, EngineCut):
-            if await self._answers(model):
-                raise
+            except (EngineUnreachable, EngineCut):
+                if await self._answers(model, wire):
+                    raise
         async with self._using(model) as wire:
             return await wire.embed(call, model.name)
 
@@ -175,11 +175,11 @@ class LlamaServer:
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
 
-    async def _answers(self, model: Model) -> bool:
-        """Whether the model's child still lives; if not, it is let go of."""
+    async def _answers(self, model: Model, wire: OpenAIWire) -> bool:
+        """Whether the child behind this wire still lives; if not, it is let go of."""
         held = self._residents.get(model.name)
-        if held is None:
-            return False
+        if held is None or held.wire is not wire:
+            return False  # another caller, or the supervisor, has replaced it already
         try:
             url = f"{held.address}/health"
             await self._workshop.client.request("GET", url, timeout_s=_HEALTH_S)
@@ -309,6 +309,17 @@ class LlamaServer:
         held = self._residents.pop(name, None)
         if held is not None:
             await self._workshop.supervisor.stop(f"llama:{name}")
+
+
+async def _named(events: AsyncIterator[Event], model: Model) -> AsyncIterator[Event]:
+    """The events, and a cut told by the model's name instead of an address of ours."""
+    try:
+        async for event in events:
+            yield event
+    except EngineCut as error:
+        message = f"{model.name!r} stopped before its answer was complete"
+        fix = "ask again: the model is loaded again by itself"
+        raise EngineCut(message, where=model.name, fix=fix) from error
 
 
 def _require(model: Model, kind: ModelKind) -> None:
