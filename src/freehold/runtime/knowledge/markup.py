@@ -4,6 +4,7 @@ Scripts, styles, navigation and hidden parts are left out. Lines are those of th
 looking for the words in it; a page whose words are all written as entities has none.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -70,7 +71,8 @@ _BLOCKS: Final = frozenset(
     ]
 )
 _SNIPPET: Final = 40
-_LEAST: Final = 6
+_LEAST: Final = 2
+_ENTITY: Final = re.compile(r"[&<>\"\x27]|[^\x00-\x7f]")
 _NEAR: Final = 2**18
 _FAR_LOOKS: Final = 50
 _SIMPLE_ROWS: Final = 5_000
@@ -82,22 +84,37 @@ class _Places:
     def __init__(self, source: str) -> None:
         self._source = source
         self._at = self._counted = 0
-        self._line = 1
+        self._line: int | None = None
         self._far = _FAR_LOOKS
 
-    def line(self, words: str) -> int | None:
-        snippet = words.strip().split("\n", 1)[0][:_SNIPPET].rstrip()
-        if not self._source or len(snippet) < _LEAST:
-            return self._line if self._counted else None
+    def line_of_node(self, text: str) -> int | None:
+        """Line of a text node: its words come right behind a tag."""
+        words = len(text) - len(text.lstrip())
+        return self._look(">" + _as_written(text[: words + _SNIPPET]), words + 1)
+
+    def line_of_words(self, words: str) -> int | None:
+        """Line of words that may stand anywhere."""
+        return self._look(_as_written(words[:_SNIPPET]), 0)
+
+    def _look(self, snippet: str, words: int) -> int | None:
+        if not self._source or len(snippet) <= max(words, _LEAST):
+            return self._line
         at = self._source.find(snippet, self._at, self._at + _NEAR)
         if at < 0 and self._far:
             self._far -= 1
             at = self._source.find(snippet, self._at)
         if at >= 0:
-            self._line += self._source.count("\n", self._counted, at)
-            self._at = at + len(snippet)
-            self._counted = at
-        return self._line if self._counted else None
+            line = 1 if self._line is None else self._line
+            self._line = line + self._source.count("\n", self._counted, at + words)
+            self._counted = at + words
+            self._at = at + len(snippet) - 1
+        return self._line
+
+
+def _as_written(text: str) -> str:
+    """The beginning of `text` that no one would write as an entity."""
+    match = _ENTITY.search(text)
+    return text[: match.start()] if match else text
 
 
 class _Walk:
@@ -151,10 +168,9 @@ class _Walk:
 
     def _say(self, text: str) -> None:
         if text.strip():
+            line = self._places.line_of_node(text)
             if not any(word.strip() for word in self._words):
-                self._line = self._places.line(text)
-            else:
-                self._places.line(text)
+                self._line = line
         self._words.append(text if self._kept else _spaced(text))
 
     def _flush(self) -> Iterator[Part]:
@@ -172,7 +188,7 @@ class _Walk:
         headed, header = rows[0]
         for _, cells in rows[1:] if headed and len(rows) > 1 else rows:
             text = row_under(header, cells, "; ") if headed else plain_row(cells)
-            line = self._places.line(next((cell for cell in cells if cell), ""))
+            line = self._places.line_of_words(next((cell for cell in cells if cell), ""))
             yield Part(text, line, self._page, "\n")
 
 

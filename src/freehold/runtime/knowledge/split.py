@@ -6,6 +6,7 @@ order (held by a property test). Pure.
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -20,7 +21,7 @@ denser text is cut shorter by `tokens`.
 """
 
 SHORTEST: Final = 200
-"""Characters a piece is filled to before it may end at a pause."""
+"""Characters up to which small paragraphs are put together."""
 
 MOST_TOKENS: Final = 240
 """Tokens of a piece at most, as `tokens` counts: below 256 with room for begin and end marks."""
@@ -39,6 +40,7 @@ _DENSE_WINDOW: Final = 2_000
 """The same for text without spaces between words, which costs thirty times more."""
 
 _PART: Final = re.compile(r"[A-Za-z]+|[0-9]+|[^\sA-Za-z0-9]")
+_GAP: Final = re.compile(r"\n[^\S\n]*\n\s*")
 _PAUSES: Final = ("\n\n", "\n", ". ", " ")
 
 
@@ -91,8 +93,8 @@ def fit(text: str) -> Iterator[str]:
 
 
 def _cut(text: str, longest: int, *, markdown: bool) -> Iterator[tuple[int, str]]:
-    for begin, window in _windows(text):
-        for start, chunk in _chunks(window, longest, markdown=markdown):
+    for begin, block in _blocks(text, longest):
+        for start, chunk in _chunks(block, longest, markdown=markdown):
             if tokens(chunk) <= MOST_TOKENS or longest <= _SMALLEST:
                 yield begin + start, chunk
                 continue
@@ -101,14 +103,46 @@ def _cut(text: str, longest: int, *, markdown: bool) -> Iterator[tuple[int, str]
                 yield begin + start + inner, part
 
 
-def _chunks(text: str, longest: int, *, markdown: bool) -> list[tuple[int, str]]:
-    if len(text) <= longest and (len(text) <= SHORTEST or longest < LONGEST):
-        kept = text.strip()
-        return [(len(text) - len(text.lstrip()), kept)] if kept else []
-    capacity = (min(SHORTEST, longest), longest)
-    splitter = MarkdownSplitter(capacity) if markdown else TextSplitter(capacity)
-    found: list[tuple[int, str]] = splitter.chunk_indices(text)
-    return [(start, chunk) for start, chunk in found if chunk.strip()]
+def _blocks(text: str, longest: int) -> Iterator[tuple[int, str]]:
+    """Paragraphs, small ones put together; one that is too long comes alone."""
+    enough = min(SHORTEST, longest)
+    begin = end = 0
+    for stop in _ends(text):
+        if end > begin and (end - begin >= enough or stop - begin > longest):
+            yield begin, text[begin:end]
+            begin = end
+        end = stop
+    yield begin, text[begin:]
+
+
+def _ends(text: str) -> Iterator[int]:
+    for gap in _GAP.finditer(text):
+        yield gap.end()
+    yield len(text)
+
+
+def _chunks(block: str, longest: int, *, markdown: bool) -> Iterator[tuple[int, str]]:
+    if len(block) <= longest:
+        kept = block.strip()
+        if kept:
+            yield block.index(kept[0]), kept
+        return
+    for begin, window in _windows(block):
+        for start, chunk in _splitter(_even(len(window), longest), markdown).chunk_indices(window):
+            if chunk.strip():
+                yield begin + start, chunk
+
+
+def _even(length: int, longest: int) -> int:
+    """Room for each chunk that makes them about equal, rather than full ones and a scrap."""
+    count = -(-length // longest)
+    room = length * 6 // (count * 5)
+    return min(longest, room - room % 50 + 50)
+
+
+@cache
+def _splitter(longest: int, markdown: bool) -> "MarkdownSplitter | TextSplitter":  # noqa: FBT001
+    return MarkdownSplitter(longest) if markdown else TextSplitter(longest)
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:

@@ -32,8 +32,9 @@ def labelled(rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Part]:
     header_number, header = first[at]
     below = False
     for number, cells in _chain(first[at + 1 :], source):
-        below = True
-        yield Part(row_under(header, cells), number)
+        text = row_under(header, cells)
+        below = below or bool(text)
+        yield Part(text, number)
     if not below:
         yield Part(plain_row(header), header_number)
 

@@ -11,9 +11,8 @@ from freehold.runtime.knowledge.split import split_text
 
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#*)?[ \t]*$")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
-_UNDER: Final = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}[ \t]*$|=+[ \t]*$")
+_UNDER: Final = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}|=+|--")
 _NO_TITLE: Final = re.compile(r"\s|[-*+>|#]|\d+[.)]\s|$")
-_RST_RANKS: Final = "=-~^\"'`#*+:.<>_"
 _LONGEST_TITLE: Final = 200
 _WORDS: Final = re.compile(r"\w")
 
@@ -30,26 +29,26 @@ def _read(source: Source) -> Reading:
 def _pieces(text: str, *, rst: bool) -> Iterator[Piece]:
     outline = Outline()
     for heading, line, body in _sections(text, rst=rst):
-        if heading is not None:
-            level, title = heading
-            if childless := outline.enter(Title(level, title, line - 1)):
-                yield childless
+        if heading is not None and (bare := outline.enter(heading)):
+            yield bare
         if _WORDS.search(body):
             outline.filled()
             yield from split_text(body, line=line, heading=outline.path, markdown=not rst)
-    if childless := outline.leave():
-        yield childless
+    if bare := outline.leave():
+        yield bare
 
 
-def _sections(text: str, *, rst: bool) -> Iterator[tuple[tuple[int, str] | None, int, str]]:
+def _sections(text: str, *, rst: bool) -> Iterator[tuple[Title | None, int, str]]:
     """Stretches between headings: the heading, the line the body starts on, the body."""
     lines = text.split("\n")
-    heading: tuple[int, str] | None = None
-    start = 0
-    at = 0
+    heading: Title | None = None
+    start = at = 0
     fence = ""
+    ranks: list[str] = []
     while at < len(lines):
-        found, used = (None, 1) if fence else _heading(lines, at, rst=rst)
+        found, used = None, 1
+        if not fence:
+            found, used = _ranked(lines, at, ranks) if rst else _heading(lines, at)
         if found is None:
             fence = _fence(lines[at], fence)
             at += 1
@@ -73,21 +72,45 @@ def _fence(line: str, fence: str) -> str:
     return "" if closes else fence
 
 
-def _heading(lines: list[str], at: int, *, rst: bool) -> tuple[tuple[int, str] | None, int]:
+def _heading(lines: list[str], at: int) -> tuple[Title | None, int]:
+    """The Markdown heading that begins at a line, if one does, and how many lines it takes."""
     line = lines[at]
-    if not rst and (match := _HEADING.match(line)) and match.group(2):
-        return (len(match.group(1)), match.group(2)), 1
-    if at + 1 >= len(lines) or len(line) > _LONGEST_TITLE or _NO_TITLE.match(line):
+    if (match := _HEADING.match(line)) and match.group(2):
+        return Title(len(match.group(1)), match.group(2), at + 1), 1
+    after_text = at and lines[at - 1].strip()
+    if after_text or not _is_title(line) or at + 1 == len(lines):
         return None, 1
-    under = lines[at + 1]
-    if not _UNDER.match(under) or (at and lines[at - 1].strip() and not rst):
+    under = lines[at + 1].rstrip()
+    if not _UNDER.fullmatch(under) or under[0] not in "=-":
         return None, 1
-    sign = under[0]
-    if rst and len(under.rstrip()) >= len(line.rstrip()):
-        return (_RST_RANKS.index(sign) + 1, line.strip()), 2
-    if not rst and sign in "=-":
-        return (1 if sign == "=" else 2, line.strip()), 2
-    return None, 1
+    return Title(1 if under[0] == "=" else 2, line, at + 1), 2
+
+
+def _ranked(lines: list[str], at: int, ranks: list[str]) -> tuple[Title | None, int]:
+    """The reStructuredText heading that begins at a line, and how many lines it takes.
+
+    Args:
+        lines: all lines.
+        at: where to look.
+        ranks: underlines (and overlines, doubled) met so far, outermost first; added to.
+    """
+    over = _UNDER.fullmatch(lines[at].rstrip()) is not None and at + 2 < len(lines)
+    first = at + over
+    if first + 1 >= len(lines) or not (over or _is_title(lines[first])):
+        return None, 1
+    words, under = lines[first].strip(), lines[first + 1].rstrip()
+    if not words or not _UNDER.fullmatch(under) or len(under) < len(words):
+        return None, 1
+    if over and lines[at].rstrip() != under:
+        return None, 1
+    rank = under[0] * (1 + over)
+    if rank not in ranks:
+        ranks.append(rank)
+    return Title(ranks.index(rank) + 1, words, first + 1), 2 + over
+
+
+def _is_title(line: str) -> bool:
+    return len(line) <= _LONGEST_TITLE and not _NO_TITLE.match(line)
 
 
 READER: Final = Reader(
