@@ -20,18 +20,21 @@ def unit_vectors(
         message = f"{place} sent {len(given)} vectors for {expected} texts"
         raise EngineCut(message, where=place)
     try:
-        rows = [
-            np.frombuffer(item, dtype="<f4") if isinstance(item, bytes) else np.array(item, "<f4")
-            for item in given
-        ]
+        with np.errstate(
+            over="ignore"
+        ):  # what does not fit becomes infinite, and is refused below
+            rows = [
+                np.frombuffer(item, "<f4") if isinstance(item, bytes) else np.array(item, "<f4")
+                for item in given
+            ]
         matrix = np.stack(rows) if rows else np.zeros((0, 0), "<f4")
     except ValueError as error:
         message = f"{place} sent vectors of different lengths"
         raise EngineCut(message, where=place) from error
-    lengths = np.linalg.norm(matrix, axis=1, keepdims=True).astype("<f4")
+    lengths = np.linalg.norm(matrix.astype("<f8"), axis=1, keepdims=True)
     if rows and (not np.isfinite(lengths).all() or matrix.shape[1] == 0):
         message = f"{place} sent vectors that are not finite"
         raise EngineCut(message, where=place)
-    unit = np.ascontiguousarray(matrix / np.where(lengths > 0, lengths, 1), dtype="<f4")
+    unit = (matrix / np.where(lengths > 0, lengths, 1)).astype("<f4")
     vectors = tuple(row.tobytes() for row in unit)
     return Embeddings(vectors=vectors, dimensions=matrix.shape[1], usage=usage)
