@@ -17,6 +17,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -26,6 +28,7 @@ ROOT = HERE.parent
 PIP = "pip-26.3-py3-none-any.whl"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 STAMP = "freehold.stamp"
+OPENMP = "requirements/openmp.lock"
 
 INTERRUPTED = 130
 UNREACHABLE = 5
@@ -245,9 +248,41 @@ def install(folder: Path, locks: tuple[Path, ...]) -> None:
             progress.close()
     if child.returncode:
         explain(remembered)
+    if sys.platform == "linux":
+        supply_openmp(folder)
     progress.show("preparing the first start")
     precompile(folder)
     progress.close()
+
+
+def supply_openmp(folder: Path) -> None:
+    """Give llama.cpp the one library it needs that a bare system may lack, libgomp.so.1.
+
+    Wheels of other packages carry a copy; the smallest of them is fetched by its hash and nothing
+    but that copy is kept. `./freehold` lets children find it.
+    """
+    probe = "import ctypes; ctypes.CDLL('libgomp.so.1')"
+    command = [str(folder / "bin/python"), "-I", "-c", probe]
+    if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+        return
+    target = folder / "lib" / "openmp"
+    with tempfile.TemporaryDirectory(dir=folder) as wheels:
+        fetch_openmp(folder / "bin/python", Path(wheels))
+        wheel = next(Path(wheels).glob("*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(each for each in archive.namelist() if ".libs/libgomp-" in each)
+            target.mkdir(parents=True)
+            (target / "libgomp.so.1").write_bytes(archive.read(name))
+
+
+def fetch_openmp(python: Path, target: Path) -> None:
+    """Download the wheel that carries the library into `target`."""
+    options = "--require-hashes --no-deps --only-binary :all: --disable-pip-version-check"
+    command = [str(python), "-I", f"{vendored_pip()}/pip", "download", *options.split()]
+    command += ["--progress-bar", "off", "-d", str(target), "-r", str(ROOT / OPENMP)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        explain((done.stdout + done.stderr).splitlines())
 
 
 def explain(lines: list[str]) -> NoReturn:

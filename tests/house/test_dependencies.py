@@ -46,7 +46,7 @@ def test_every_package_has_its_hashes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["runtime", "dev"])
 def test_the_first_line_of_a_lock_names_its_content(name: str) -> None:
-    files = ["runtime.lock", "dev.lock"] if name == "dev" else ["runtime.lock"]
+    files = ["runtime.lock", "dev.lock" if name == "dev" else "openmp.lock"]
     lines = [
         line
         for file in files

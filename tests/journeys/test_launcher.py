@@ -1,5 +1,6 @@
 """`./freehold` on a machine that has a Python and nothing else, from a fresh clone."""
 
+import importlib.util
 import json
 import os
 import re
@@ -238,3 +239,28 @@ def test_a_newer_python_beside_an_old_one_is_found(
     (clone / ".venv").mkdir()  # stops the set-up right after the choice
     done = _run(clone, _environment(path, user), "version")
     assert "error FH-SETUP-003" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_system_without_openmp_is_given_the_library(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("setup_of_freehold", ROOT / "bootstrap/setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    setup = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(setup)
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    # A Python that says of the system's library what one on a bare system would say.
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *ctypes*) exit 1 ;; esac\nexec "{sys.executable}" "$@"\n'
+    )
+    python.chmod(0o755)
+    setup.supply_openmp(tmp_path)
+    library = tmp_path / "lib" / "openmp"
+    assert [file.name for file in library.iterdir()] == ["libgomp.so.1"]
+    load = "import ctypes; ctypes.CDLL('libgomp.so.1'); print(open('/proc/self/maps').read())"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", load],
+        env={"LD_LIBRARY_PATH": str(library)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert str(library / "libgomp.so.1") in done.stdout

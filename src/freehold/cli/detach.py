@@ -22,6 +22,7 @@ from freehold.spec.up import Ready
 
 PATIENCE: Final = Seconds(120.0)
 _TICK_S: Final = 0.5
+_QUIET_S: Final = 2.0
 _LAST_LINES: Final = 12
 _INTERRUPT_GRACE_S: Final = 10.0
 
@@ -111,7 +112,8 @@ def _wait(terminal: Terminal, listen: int, child: subprocess.Popen[bytes]) -> by
                 message = f"the house is not ready after {PATIENCE:.0f} s; it goes on starting"
                 raise StillPending(message, where=f"pid {child.pid}", fix=fix)
             if not select.select([listen], [], [], _TICK_S)[0]:
-                progress.show(f"{waited:.0f} s")
+                if waited > _QUIET_S:
+                    progress.show(f"{waited:.0f} s")
                 continue
             piece = os.read(listen, 1 << 16)
             if not piece:

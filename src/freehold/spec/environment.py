@@ -9,7 +9,7 @@ import msgspec
 
 from freehold.spec.home import Home
 
-_FOR_CHILDREN: Final = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "TZ")
+_FOR_CHILDREN: Final = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 _CACHES: Final = (
     "OLLAMA_MODELS", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "LLAMA_CACHE",
     "JAN_DATA_FOLDER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
