@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -95,11 +96,12 @@ def text(events: list[Event]) -> str:
 
 
 def alive(pid: int) -> bool:
+    """Whether the process runs; one that only waits to be reaped does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 LONG = ask("Count from one to nine.", max_tokens=900, stop=())
@@ -219,6 +221,38 @@ async def test_leaving_the_house_leaves_no_process(tmp_path: Path) -> None:
         await here.engine.load(MODEL)
         pid = here.pid()
     assert not alive(pid)
+
+
+HOUSE = """
+import asyncio, sys
+from pathlib import Path
+sys.path[:0] = {paths}
+from journeys.test_models_engine import MODEL, place
+
+async def live():
+    async with place(Path({folder!r})) as here:
+        await here.engine.load(MODEL)
+        print(here.pid(), flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(live())
+"""
+
+
+async def test_the_child_dies_with_a_house_that_was_killed(tmp_path: Path) -> None:
+    tests = Path(__file__).parents[1]
+    code = HOUSE.format(paths=[str(tests), str(tests.parent / "src")], folder=str(tmp_path))
+    house = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    assert house.stdout is not None
+    pid = int(await house.stdout.readline())
+    assert alive(pid)
+    house.kill()
+    await house.wait()
+    async with asyncio.timeout(10):
+        while alive(pid):
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("length", [0, 3, 20_000, 500_000])

@@ -234,6 +234,16 @@ async def test_a_disk_without_room_is_found_before_anything_is_fetched(
     assert not hub.downloads()
 
 
+async def test_a_disk_that_fills_up_on_the_way_is_said(hub: FakeHub, tmp_path: Path) -> None:
+    part = tmp_path / "ada/tiny-GGUF/tiny-Q4_K_M.gguf.part"
+    part.parent.mkdir(parents=True)
+    part.symlink_to("/dev/full")
+    with pytest.raises(DiskFull, match="the disk is full") as caught:
+        await Puller(tmp_path, hub.url)()
+    assert "goes on from there" in caught.value.fix
+    assert not part.with_name("tiny-Q4_K_M.gguf").exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
 async def test_a_folder_that_cannot_be_written_is_said(hub: FakeHub, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

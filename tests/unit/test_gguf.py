@@ -9,6 +9,7 @@ import pytest
 
 from freehold.core.errors import BadRequest
 from freehold.runtime.models.gguf import GgufCard, read_card, split_parts
+from freehold.runtime.models.gguf_header import read_header
 from freehold.runtime.models.gguf_write import GgufWriter, Metadata
 
 TINY = Path(__file__).parents[2] / "src/freehold/catalog/demo/freehold-tiny-q8_0.gguf"
@@ -156,6 +157,19 @@ def test_weights_without_a_tokenizer_are_not_a_language_model(tmp_path: Path) ->
     writer.tensor("a", np.ones(32, dtype=np.float32), "F16")
     writer.close()
     assert "no tokenizer" in refusal(tmp_path / "m.gguf")
+
+
+def test_a_vocabulary_of_any_length_is_stepped_over(tmp_path: Path) -> None:
+    # Longer than the window it is read through, with a text longer than that window in it.
+    words = [f"word {number}" * (number % 40) for number in range(20_000)]
+    words[777] = "x" * 3_000_000
+    tokens = {"tokenizer__ggml__tokens": words, "tokenizer__ggml__scores": list(range(10_000))}
+    path = model(tmp_path / "m.gguf", **tokens, general__after="still understood")
+    with path.open("rb") as file:
+        header = read_header(file, path.stat().st_size, "m.gguf")
+    assert header.lengths == {"tokenizer.ggml.tokens": 20_000, "tokenizer.ggml.scores": 10_000}
+    assert header.values["general.after"] == "still understood"
+    assert [tensor.name for tensor in header.tensors] == ["a", "b", "c"]
 
 
 def test_a_split_model_is_the_sum_of_its_parts_and_a_missing_part_is_named(

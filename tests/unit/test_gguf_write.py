@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gguf.quants import quantize
 
+from freehold.core.errors import DiskFull
 from freehold.runtime.models.gguf_write import GgufWriter
 
 
@@ -65,6 +66,13 @@ def test_eight_bit_values_are_the_same_as_the_reference_makes(tmp_path: Path) ->
         warnings.simplefilter("ignore")
         wanted = quantize(arrays["eight.weight"], gguf.GGMLQuantizationType.Q8_0)
     np.testing.assert_array_equal(tensors["eight.weight"].data, wanted)
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf.part").symlink_to("/dev/full")
+    with pytest.raises(DiskFull):
+        write(tmp_path / "a.gguf")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_has_the_final_name_before_close_and_no_part_file_is_left_after(

@@ -41,6 +41,7 @@ _SCALARS: Final = {
     6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d",
 }  # fmt: skip
 _STRING, _ARRAY = 8, 9
+_LENGTH: Final = struct.Struct("<Q")
 _FLOATS: Final = (6, 12)
 
 # Type id -> (name, values in a block, bytes of a block).
@@ -166,11 +167,19 @@ class _Cursor:
             self.damaged(f"an array is said to hold {count} strings")
         if count * 8 > self.left:
             self.cut_off(self.position + count * 8)
-        for _ in range(count):
-            long = int.from_bytes(self.take(8), "little")
-            if long > _MOST_TEXT:
-                self.damaged(f"a string is said to be {long} bytes long")
-            self.skip(long)
+        while count:
+            if self._at + _LENGTH.size > len(self._window):
+                self._fill(_LENGTH.size)
+            # A vocabulary has hundreds of thousands of these: step within the window at once.
+            window, at, last = self._window, self._at, len(self._window) - _LENGTH.size
+            while count and at <= last:
+                (long,) = _LENGTH.unpack_from(window, at)
+                if long > _MOST_TEXT:
+                    self.damaged(f"a string is said to be {long} bytes long")
+                at += _LENGTH.size + long
+                count -= 1
+            self._at = min(at, len(window))
+            self.skip(at - self._at)
 
     def damaged(self, what: str) -> NoReturn:
         """Refuse the file: it contradicts itself."""

@@ -65,10 +65,11 @@ class Lookout:
         return self.latest
 
     async def see(self) -> Around:
-        """What was seen last; looks again in the background when that is old."""
+        """What was seen last; looks again in the background when that is old or not all."""
         if self.latest is None:
             return await self.look()
-        if self._clock.now() - self.latest.at > _FRESH_S:
+        old = self._clock.now() - self.latest.at > _FRESH_S
+        if old or not self.latest.adopted.complete:
             self.start()
         return self.latest
 
