@@ -10,9 +10,9 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ from freehold.core.errors import NotFound, TooLarge
 from freehold.core.units import Bytes, show_size
 from freehold.runtime.store.refusals import from_system
 from freehold.runtime.store.sync import sync_folder
+
+T = TypeVar("T")
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -49,21 +51,18 @@ class Blobs:
         """
         digest = hashlib.sha256()
         size = 0
+        file = await self._on_disk(self._begin)
         try:
-            file = await asyncio.to_thread(self._begin)
-            try:
-                async for chunk in content:
-                    size += len(chunk)
-                    if size > limit:
-                        message = f"the file is larger than {show_size(limit)}"
-                        raise TooLarge(message)
-                    digest.update(chunk)
-                    await asyncio.to_thread(file.write, chunk)
-                await asyncio.to_thread(self._finish, file, digest.hexdigest())
-            finally:
-                await asyncio.to_thread(_discard, file)
-        except OSError as error:
-            raise from_system(error, self._root) from error
+            async for chunk in content:
+                size += len(chunk)
+                if size > limit:
+                    message = f"the file is larger than {show_size(limit)}"
+                    raise TooLarge(message)
+                digest.update(chunk)
+                await self._on_disk(file.write, chunk)
+            await self._on_disk(self._finish, file, digest.hexdigest())
+        finally:
+            await asyncio.to_thread(_discard, file)
         return Blob(sha256=digest.hexdigest(), bytes=Bytes(size))
 
     def path(self, sha256: str) -> Path:
@@ -82,14 +81,18 @@ class Blobs:
     async def delete(self, sha256: str) -> None:
         """Remove a blob; nothing to do when it is not there. Raises `StoreFailed`."""
         if _DIGEST.fullmatch(sha256):
-            try:
-                await asyncio.to_thread(self._place(sha256).unlink, missing_ok=True)
-            except OSError as error:
-                raise from_system(error, self._root) from error
+            await self._on_disk(self._place(sha256).unlink, True)  # noqa: FBT003 - missing is well
 
     async def sweep(self) -> None:
         """Remove what a crash left half written; call before anything is put."""
         await asyncio.to_thread(self._sweep)
+
+    async def _on_disk(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do what touches the disk on a thread, and say in our words what it refuses."""
+        try:
+            return await asyncio.to_thread(work, *arguments)
+        except OSError as error:
+            raise from_system(error, self._root) from error
 
     def _place(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256[2:]
