@@ -1,0 +1,176 @@
+"""THE journey of an answer: look in the documents, ask the model, check what it claims.
+
+One story for the chat page, the API and the command line. With passages the model is shown them
+under numbers, and every citation of what it writes is checked against the passage it names;
+without a language model the Reading room quotes them; where the documents say nothing, that is
+the answer, or, when nobody insisted on documents, the model answers from what it knows, uncited.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from freehold.runtime.calls import (
+    ChatCall,
+    Done,
+    Model,
+    Passage,
+    Text,
+    Usage,
+)
+from freehold.runtime.chat.contract import Source
+from freehold.runtime.chat.steps import Finished, Loading, Retrieving, Sources, Step
+from freehold.runtime.gateway.gateway import Gateway
+from freehold.runtime.knowledge.cite import cite
+from freehold.runtime.knowledge.contract import Found, Grounds
+from freehold.runtime.knowledge.coverage import ENOUGH_CLOSENESS, ENOUGH_COVERAGE
+from freehold.runtime.knowledge.library import PASSAGES_FOR_AN_ANSWER, Library
+from freehold.runtime.knowledge.prompt import grounded
+from freehold.runtime.models.shelf import READING_ROOM
+
+DO_NOT_SAY: Final = "The documents do not say."
+DEFAULT_ANSWER_TOKENS: Final = 1024
+"""Room kept for the answer when a caller names no limit."""
+
+
+class Answers:
+    """Answers calls, from documents when there are any to answer from."""
+
+    def __init__(self, gateway: Gateway, library: Library) -> None:
+        self._gateway = gateway
+        self._library = library
+
+    @asynccontextmanager
+    async def answer(
+        self, call: ChatCall, collections: tuple[str, ...] | None
+    ) -> AsyncGenerator[AsyncIterator[Step]]:
+        """Answer the last user message of a call.
+
+        Args:
+            call: the conversation; its last message is the question.
+            collections: `None` for every collection (and plain chat where they say nothing),
+                empty for no documents, names to insist on those.
+
+        Raises:
+            As `Gateway.chat`; the error may also come from the iterator.
+        """
+        model = await self._gateway.model(call.model)
+        own = msgspec.structs.replace(call, model=model.name)
+        if model.demo and call.temperature is None:
+            own = msgspec.structs.replace(own, temperature=0.0)
+        yield self._steps(own, model, collections)
+
+    async def _steps(
+        self, call: ChatCall, model: Model, collections: tuple[str, ...] | None
+    ) -> AsyncIterator[Step]:
+        passages: tuple[Passage, ...] = ()
+        ready = call
+        if model.name == READING_ROOM:
+            yield Retrieving()
+            grounds = await self._library.ask(_question(call), collections or None)
+            ready, passages = _for_reading(call, grounds), grounds.passages
+        elif collections != ():
+            yield Retrieving()
+            found = await self._library.search(
+                _question(call), collections=collections, limit=PASSAGES_FOR_AN_ANSWER
+            )
+            if collections and not found.hits:
+                yield Text(DO_NOT_SAY)
+                yield _refusal(model)
+                return
+            if collections or _likely(found):
+                ready, passages = _grounded(call, model, found.hits)
+        if passages:
+            yield Sources(tuple(_source(n, p) for n, p in enumerate(passages, start=1)))
+        yield Loading(model.name)
+        async for step in self._told(ready, model, passages):
+            yield step
+
+    async def _told(
+        self, call: ChatCall, model: Model, passages: tuple[Passage, ...]
+    ) -> AsyncIterator[Step]:
+        pieces: list[str] = []
+        async with self._gateway.chat(call) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    yield _finished("".join(pieces), model, event, passages)
+                    return
+                if isinstance(event, Text):
+                    pieces.append(event.text)
+                yield event
+
+
+def _question(call: ChatCall) -> str:
+    asked = [m.content for m in call.messages if m.role == "user"]
+    return asked[-1] if asked else ""
+
+
+def _likely(found: Found) -> bool:
+    """Whether passages are worth showing a model to whom nobody said that it must use them.
+
+    Less than it takes for the documents to answer by themselves: the model, unlike the Reading
+    room, can still say that they do not.
+    """
+    half = ENOUGH_COVERAGE / 2
+    return found.answers or found.coverage >= half or found.closeness >= ENOUGH_CLOSENESS
+
+
+def _for_reading(call: ChatCall, grounds: Grounds) -> ChatCall:
+    return msgspec.structs.replace(
+        call, passages=grounds.passages, question=_question(call), nearest=grounds.nearest
+    )
+
+
+def _grounded(
+    call: ChatCall, model: Model, hits: tuple[Passage, ...]
+) -> tuple[ChatCall, tuple[Passage, ...]]:
+    """The call with passages around its question, and those that found room."""
+    messages, passages = grounded(
+        call.messages,
+        hits,
+        context_tokens=model.context_tokens,
+        answer_tokens=call.max_tokens or DEFAULT_ANSWER_TOKENS,
+    )
+    faithful = 0.0 if call.temperature is None else call.temperature
+    own = msgspec.structs.replace(call, messages=messages, passages=passages, temperature=faithful)
+    return own, passages
+
+
+def _finished(answer: str, model: Model, done: Done, passages: tuple[Passage, ...]) -> Finished:
+    cited = cite(answer, passages) if passages else None
+    return Finished(
+        answer=cited.answer if cited else answer,
+        model=model.name,
+        finish=done.finish,
+        usage=done.usage,
+        refused=done.refused or (bool(passages) and answer.strip() == DO_NOT_SAY),
+        citations=cited.citations if cited else (),
+    )
+
+
+def _refusal(model: Model) -> Finished:
+    """The end of an answer that was asked of documents which hold nothing near it."""
+    return Finished(
+        answer=DO_NOT_SAY,
+        model=model.name,
+        finish="stop",
+        usage=Usage(),
+        refused=True,
+        citations=(),
+    )
+
+
+def _source(number: int, passage: Passage) -> Source:
+    return Source(
+        number=number,
+        document_id=passage.document_id,
+        collection=passage.collection,
+        file=passage.file,
+        text=passage.text,
+        page=passage.page,
+        line=passage.line,
+        heading=passage.heading,
+        score=round(passage.score, 4),
+    )

@@ -1,0 +1,1 @@
+"""Every request for a model passes here."""

@@ -1,0 +1,1 @@
+"""The one port: every route in one table, one guard, one door out for errors."""
