@@ -9,7 +9,7 @@ from typing import IO, Final
 from zipfile import BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
 from freehold.core.units import MIB
-from freehold.runtime.knowledge.read.contract import Unreadable
+from freehold.runtime.knowledge.pieces import Unreadable
 
 MOST_MEMBERS: Final = 2_000
 MOST_UNPACKED: Final = 500 * MIB

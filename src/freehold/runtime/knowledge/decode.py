@@ -4,7 +4,7 @@ import codecs
 import re
 from typing import Final
 
-from freehold.runtime.knowledge.read.contract import Unreadable
+from freehold.runtime.knowledge.pieces import Unreadable
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from freehold.runtime.knowledge.read.contract import Piece
+from freehold.runtime.knowledge.pieces import Piece
 from freehold.runtime.knowledge.split import LONGEST, SHORTEST, fit
 
 _DEEPEST: Final = 6

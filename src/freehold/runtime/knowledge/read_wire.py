@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from freehold.core.units import MIB
-from freehold.runtime.knowledge.read.contract import Piece, Reason
+from freehold.runtime.knowledge.pieces import Piece, Reason
 
 LONGEST_FRAME: Final = 8 * MIB
 """Bytes; a longer one is not from a child of ours in its right mind."""

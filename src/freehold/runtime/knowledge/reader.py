@@ -18,7 +18,7 @@ import msgspec
 from freehold.core.errors import ChildFailed
 from freehold.core.log import Log
 from freehold.core.units import GIB, KIB
-from freehold.runtime.knowledge.read.contract import (
+from freehold.runtime.knowledge.pieces import (
     LARGEST_FILE,
     MOST_PIECES,
     Piece,

@@ -11,7 +11,7 @@ from typing import Final
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-from freehold.runtime.knowledge.read.contract import Piece
+from freehold.runtime.knowledge.pieces import Piece
 
 LONGEST: Final = 900
 """Characters of a piece at most.

@@ -1,83 +1,38 @@
-"""What a reader of one family of file formats must be, and what reading a file gives.
+"""What a reader of one family of file formats must be, and what it is given.
 
 A reader runs in a confined child process (`read_child`) and may fail in any way: it says what it
-knows as `Unreadable`, and the child's edge translates the rest.
+knows as `Unreadable`, and the child's edge translates the rest. What it gives stands in `pieces`,
+whose words are said again here for those who use readers.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
-from typing import ClassVar, Final, Literal
 
 import msgspec
 
-from freehold.core.errors import BadRequest
-from freehold.core.units import MIB
+from freehold.runtime.knowledge.pieces import (
+    LARGEST_FILE,
+    LARGEST_TEXT,
+    MOST_PIECES,
+    Piece,
+    ReadFile,
+    Reason,
+    Unreadable,
+)
 
-LARGEST_FILE: Final = 200 * MIB
-"""Bytes; a larger file is refused before it is opened."""
-
-LARGEST_TEXT: Final = 24 * MIB
-"""Bytes of a plain-text file that are read; the rest is named in the note."""
-
-MOST_PIECES: Final = 20_000
-"""Pieces one file may give; the rest is named in the note."""
-
-Reason = Literal[
-    "encrypted",
-    "empty",
-    "too-large",
-    "damaged",
-    "archive-bomb",
-    "no-text",
-    "unsupported",
-    "lying-extension",
-    "vanished",
-    "no-permission",
-    "too-slow",
-    "too-much-memory",
-    "cyclic",
-    "not-a-file",
-    "crashed",
+__all__ = [
+    "LARGEST_FILE",
+    "LARGEST_TEXT",
+    "MOST_PIECES",
+    "Head",
+    "Piece",
+    "ReadFile",
+    "Reader",
+    "Reading",
+    "Reason",
+    "Source",
+    "Unreadable",
 ]
-"""Why a file could not be read: stable words, which programs may compare."""
-
-
-class Unreadable(BadRequest):
-    """The file could not be read."""
-
-    code: ClassVar[str] = "FH-READ-001"
-    status: ClassVar[int] = 422
-
-    def __init__(self, reason: Reason, message: str, *, where: str = "", fix: str = "") -> None:
-        super().__init__(message, where=where, fix=fix)
-        self.reason: Reason = reason
-
-
-class Piece(msgspec.Struct, frozen=True):
-    """A stretch of a document, small enough to embed, with its place."""
-
-    text: str
-    """At most `split.LONGEST` characters and about 256 tokens; never only space."""
-    page: int | None = None
-    """Page or slide, counted from 1; only where the format has them."""
-    line: int | None = None
-    """Line of the file, or row of the sheet, it starts on, counted from 1."""
-    heading: str = ""
-    """Headings it stands under, outermost first: `Lease > Subletting`."""
-
-
-class ReadFile(msgspec.Struct, frozen=True):
-    """A file, read and split."""
-
-    kind: str
-    """Entry of the readers folder that read it."""
-    pages: int | None
-    """Pages or slides, where the format has them."""
-    pieces: tuple[Piece, ...]
-    characters: int
-    """Characters in the pieces."""
-    note: str
-    """What a person should know: `3 of 12 pages hold no text`; empty when there is nothing."""
 
 
 class Source(msgspec.Struct, frozen=True):
