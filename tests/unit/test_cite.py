@@ -5,7 +5,7 @@ import pytest
 from freehold.runtime.calls import Passage
 from freehold.runtime.knowledge.cite import cite
 from freehold.runtime.knowledge.support import sentences
-from freehold.runtime.knowledge.verbatim import find, longest
+from freehold.runtime.knowledge.verbatim import find, longest, plain
 
 
 def passage(text: str, file: str = "lease.md", line: int | None = 12, **more: object) -> Passage:
@@ -216,11 +216,11 @@ def test_a_refusal_cites_nothing() -> None:
     ],
 )
 def test_typesetting_is_no_difference(quote: str, text: str, found: str) -> None:
-    assert find(quote, text) == found
+    assert find(quote, plain(text)) == found
 
 
 def test_the_longest_stretch_is_found_as_it_stands() -> None:
-    assert longest("he said the library opens at 9:30 sharp", HOURS.text) == (
+    assert longest("he said the library opens at 9:30 sharp", plain(HOURS.text)) == (
         "The library opens at 9:30"
     )
 

@@ -12,7 +12,15 @@ from typing import Final
 import msgspec
 
 from freehold.runtime.calls import Citation, Passage
-from freehold.runtime.knowledge.support import ENOUGH, STRONG, Support, sentences, support
+from freehold.runtime.knowledge.support import (
+    ENOUGH,
+    STRONG,
+    Prepared,
+    Support,
+    prepare,
+    sentences,
+    support,
+)
 from freehold.runtime.knowledge.verbatim import find, longest
 
 _MARK: Final = re.compile(r"[ \t]*[\[【]\^?(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)[\]】](?!\()")
@@ -45,9 +53,17 @@ class _Book:
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = passages
+        self._prepared: dict[int, Prepared] = {}
         self._numbers: dict[int, int] = {}
         self._quotes: dict[int, str] = {}
         self.unsupported = 0
+
+    def prepared(self, index: int) -> Prepared:
+        """A passage as claims are held against it."""
+        if index not in self._prepared:
+            passage = self._passages[index]
+            self._prepared[index] = prepare(passage.text, f"{passage.heading} {passage.file}")
+        return self._prepared[index]
 
     def mark(self, index: int, quote: str) -> str:
         """The mark for a passage, counted from 0, that is cited for `quote`."""
@@ -116,12 +132,12 @@ def _quote(lines: list[str], passages: Sequence[Passage], book: _Book) -> str:
     kept: dict[int, str] = {}
     for index in named:
         own = _without_source(lines, passages[index])
-        quote = longest(own, passages[index].text)
+        quote = longest(own, book.prepared(index).text)
         if quote and len(quote) >= _OF_QUOTE * len(own.strip()):
             kept[index] = quote
     if not named and said:
-        for index, passage in enumerate(passages):
-            quote = find(said, passage.text)
+        for index in range(len(passages)):
+            quote = find(said, book.prepared(index).text)
             if quote and not kept:
                 kept[index] = quote
     if not kept:
@@ -183,7 +199,7 @@ def _checked(claim: str, passages: Sequence[Passage], book: _Book) -> str:
     bare = _MARK.sub("", claim).strip()
     if not any(character.isalnum() for character in bare):
         return bare
-    holding = _holding(claim, bare, passages)
+    holding = _holding(claim, bare, len(passages), book)
     if not holding:
         book.unsupported += 1
         return bare
@@ -193,26 +209,27 @@ def _checked(claim: str, passages: Sequence[Passage], book: _Book) -> str:
     return f"{bare[:end]} {marks}{bare[end:]}"
 
 
-def _holding(claim: str, bare: str, passages: Sequence[Passage]) -> list[tuple[int, Support]]:
+def _holding(claim: str, bare: str, count: int, book: _Book) -> list[tuple[int, Support]]:
     """Passages that bear a sentence out: those it names, or else the one that does best."""
     quotes = [quote for quote in _QUOTED.findall(bare) if quote.strip()]
     found: list[tuple[int, Support]] = []
-    for index in _wanted(claim, len(passages)):
-        borne = _borne_out(bare, quotes, passages[index])
+    for index in _wanted(claim, count):
+        borne = _borne_out(bare, quotes, book.prepared(index))
         if borne is not None and borne.share >= ENOUGH:
             found.append((index, borne))
     if found:
         return found[:_MOST_MARKS]
     others = (
         (index, borne)
-        for index, passage in enumerate(passages)
-        if (borne := _borne_out(bare, quotes, passage)) is not None and borne.share >= STRONG
+        for index in range(count)
+        if (borne := _borne_out(bare, quotes, book.prepared(index))) is not None
+        and borne.share >= STRONG
     )
     best = max(others, key=lambda pair: (pair[1].share, -pair[0]), default=None)
     return [best] if best else []
 
 
-def _borne_out(bare: str, quotes: Sequence[str], passage: Passage) -> Support | None:
+def _borne_out(bare: str, quotes: Sequence[str], passage: Prepared) -> Support | None:
     """Whether a passage says what a sentence says; what it quotes must stand there literally."""
     exact = [part for quote in quotes for part in _ELLIPSIS.split(quote) if part.strip()]
     literal = [find(part.strip(" ,.;"), passage.text) for part in exact]
@@ -220,7 +237,7 @@ def _borne_out(bare: str, quotes: Sequence[str], passage: Passage) -> Support | 
         return None
     if literal and sum(map(len, literal)) >= len(bare) * _QUOTE_SPEAKS:
         return Support(max(literal, key=len), 1.0)
-    return support(bare, passage.text, f"{passage.heading} {passage.file}")
+    return support(bare, passage)
 
 
 def _wanted(text: str, count: int) -> list[int]:

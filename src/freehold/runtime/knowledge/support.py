@@ -14,7 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from freehold.core.words import EMPTY_WORDS
-from freehold.runtime.knowledge.verbatim import find
+from freehold.runtime.knowledge.verbatim import Plain, find, plain
 
 ENOUGH: Final = 0.6
 """Share of a claim's telling words that must stand in the stretch when a model cites it."""
@@ -79,6 +79,33 @@ class Support(msgspec.Struct, frozen=True):
     """Of the claim's telling words, 0 to 1."""
 
 
+class _Around(msgspec.Struct, frozen=True):
+    """What stands around a stretch."""
+
+    above: frozenset[str]
+    """Words of the headings: counted as said."""
+    passage: frozenset[str]
+    """Words of the whole passage."""
+
+
+class _Stretch(msgspec.Struct, frozen=True):
+    """A stretch of a passage that claims are compared with."""
+
+    read: Reading
+    shown: str
+    """What is quoted for it, verbatim."""
+    aside: frozenset[str]
+    """Of a clause: words that only the rest of its sentence has."""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A passage, read once."""
+
+    text: Plain
+    stretches: tuple[_Stretch, ...]
+    around: _Around
+
+
 def sentences(text: str) -> Iterator[str]:
     """The sentences of a text, verbatim; a line of a list or table is one of its own."""
     begin = 0
@@ -93,39 +120,41 @@ def sentences(text: str) -> Iterator[str]:
         yield text[begin:].strip()
 
 
-def support(claim: str, passage: str, heading: str = "") -> Support | None:
-    """The best stretch of `passage` that says what `claim` says; none when it does not.
+def prepare(passage: str, heading: str = "") -> Prepared:
+    """Read a passage once, to hold many claims against it.
 
     Args:
-        claim: a sentence, without marks.
-        passage: text of the passage.
+        passage: its text.
         heading: what it stands under; its words count as said, its numbers do not.
     """
-    quote = find(claim, passage)
+    stretches = []
+    for part, shown in _stretches(passage):
+        aside = _all_stems(shown) - _all_stems(part) if part != shown else frozenset()
+        stretches.append(_Stretch(read_sentence(part), shown, aside))
+    return Prepared(
+        text=plain(passage),
+        stretches=tuple(stretches),
+        around=_Around(_all_stems(heading), _all_stems(passage)),
+    )
+
+
+def support(claim: str, passage: Prepared) -> Support | None:
+    """The best stretch of `passage` that says what `claim` (without marks) says; or none."""
+    quote = find(claim, passage.text)
     if quote and len(quote) > _REACH:
         return Support(quote, 1.0)
     read = read_sentence(claim)
     if not _says_something(read):
         return None
-    around = _Around(_all_stems(heading), _all_stems(passage))
-    best: Support | None = None
     stems = {word.stem for word in read.words}
-    for stretch, shown in _stretches(passage):
-        if stretch != shown and stems & _all_stems(shown) - _all_stems(stretch):
+    best: Support | None = None
+    for stretch in passage.stretches:
+        if stems & stretch.aside:
             continue  # another clause of the sentence speaks of it too: this one alone cannot
-        share = _share(read, read_sentence(stretch), around)
+        share = _share(read, stretch.read, passage.around)
         if share >= ENOUGH and (best is None or share > best.share):
-            best = Support(shown, share)
+            best = Support(stretch.shown, share)
     return best
-
-
-class _Around(msgspec.Struct, frozen=True):
-    """What stands around a stretch."""
-
-    above: frozenset[str]
-    """Words of the headings: counted as said."""
-    passage: frozenset[str]
-    """Words of the whole passage."""
 
 
 def _all_stems(text: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ marks of Markdown are not differences; every letter and digit is. What is found 
 it stands in the text. Pure.
 """
 
+import functools
 import unicodedata
 from typing import Final
 
@@ -55,23 +56,30 @@ def plain(original: str) -> Plain:
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(original):
-        if character in _DROPPED:
-            continue
-        for letter in unicodedata.normalize("NFKD", character).translate(_SAME).casefold():
-            if unicodedata.combining(letter):
+        for letter in _letters(character):
+            if letter == " " and (not letters or letters[-1] == " "):
                 continue
-            blank = letter.isspace()
-            if blank and (not letters or letters[-1] == " "):
-                continue
-            letters.append(" " if blank else letter)
+            letters.append(letter)
             places.append(place)
     return Plain("".join(letters), tuple(places), original)
 
 
-def find(quote: str, text: str) -> str:
-    """`quote` as it stands in `text`, in whole words; empty when it does not."""
+@functools.cache
+def _letters(character: str) -> str:
+    """A character without its typesetting; spaces of any kind are one kind."""
+    if character in _DROPPED:
+        return ""
+    plainer = unicodedata.normalize("NFKD", character).translate(_SAME).casefold()
+    return "".join(
+        " " if letter.isspace() else letter
+        for letter in plainer
+        if not unicodedata.combining(letter)
+    )
+
+
+def find(quote: str, there: Plain) -> str:
+    """`quote` as it stands in a text, in whole words; empty when it does not."""
     wanted = plain(quote).text.strip()
-    there = plain(text)
     at = there.text.find(wanted) if wanted else -1
     while at >= 0:
         end = at + len(wanted)
@@ -81,10 +89,9 @@ def find(quote: str, text: str) -> str:
     return ""
 
 
-def longest(quote: str, text: str) -> str:
-    """The longest stretch of whole words of `quote` that stands in `text`, as it stands there."""
+def longest(quote: str, there: Plain) -> str:
+    """The longest stretch of whole words of `quote` that stands in a text, as it stands there."""
     words = plain(quote).text.split()
-    there = plain(text)
     padded = f" {there.text} "
     best: tuple[int, int] = (0, 0)
     for begin in range(len(words)):
@@ -93,7 +100,7 @@ def longest(quote: str, text: str) -> str:
         while end <= len(words) and f" {' '.join(words[begin:end])} " in padded:
             best = (begin, end)
             end += 1
-    return find(" ".join(words[slice(*best)]), text)
+    return find(" ".join(words[slice(*best)]), there)
 
 
 def _inside(text: str, place: int) -> bool:
