@@ -27,6 +27,7 @@ from freehold.runtime.calls import ChatCall, Done, EmbedCall, Event, Message, Mo
 from freehold.runtime.engines import ENGINES
 from freehold.runtime.engines.contract import Chats, Embeds, Loads, Workshop
 from freehold.runtime.engines.llama_server import LlamaServer
+from freehold.runtime.llama.order import LoadOrder, LoadReply
 from freehold.runtime.machine.memory import Memory
 from freehold.runtime.models.gguf_write import GgufWriter
 from freehold.runtime.outbound.client import Client
@@ -358,3 +359,22 @@ async def test_the_child_says_its_key_to_the_house_alone(tmp_path: Path) -> None
             assert key.encode() not in (await client.request("GET", url)).body
     for log in [tmp_path / "house.log", *here.logs.glob("*")]:
         assert key not in log.read_text()
+
+
+async def test_a_machine_llama_cpp_cannot_run_on_hears_why(tmp_path: Path) -> None:
+    broken = tmp_path / "xllamacpp.py"
+    broken.write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
+    order = LoadOrder(path=str(TINY), kind="chat", threads=1, slots=1, context_tokens=512)
+    source = Path(__file__).parents[2] / "src"
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-s", "-P", "-m", "freehold.runtime.llama.child"),
+        msgspec.json.encode(order).decode(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": f"{tmp_path}:{source}"},
+    )
+    said, _ = await child.communicate()
+    reply = msgspec.json.decode(said, type=LoadReply)
+    assert reply.error is not None
+    assert reply.error.title.startswith("llama.cpp cannot run here: libgomp.so.1")
+    assert child.returncode == 1

@@ -9,14 +9,15 @@ file by itself right before llama.cpp sees it: what is wrong is then said in a s
 checking could not find brings down this process alone.
 """
 
+import importlib
 import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from types import ModuleType
+from typing import Any, Final, NoReturn
 
 import msgspec
-import xllamacpp
 
 from freehold.core.clock import SystemClock
 from freehold.core.errors import ChildFailed, FreeholdError
@@ -29,7 +30,6 @@ _PROMPT_CACHE_MIB: Final = 64
 _ERRORS_ONLY: Final = 1
 _SPARE_HTTP_THREADS: Final = 4
 """Beyond one for each slot, so that health and metrics answer while every slot streams."""
-_POOLINGS: Final = xllamacpp.llama_pooling_type
 
 
 def main() -> None:
@@ -54,10 +54,12 @@ def _load(order: LoadOrder) -> tuple[object, LoadReply]:
     tokens = fit_context(
         order, trained_tokens=card.context_tokens, bytes_per_token=card.cache_bytes_per_token
     )
+    llama = _llama()
     key = secrets.token_urlsafe(32)
-    parameters = _parameters(order, card, tokens, key)
+    parameters = _parameters(llama, order, card, tokens)
+    parameters.api_keys = [key]
     try:
-        server = xllamacpp.Server(parameters)
+        server = llama.Server(parameters)
     except (RuntimeError, ValueError) as error:
         message = f"llama.cpp could not load the model: {error}"
         fix = f"architecture {card.architecture!r} may be newer than this Freehold"
@@ -70,8 +72,18 @@ def _load(order: LoadOrder) -> tuple[object, LoadReply]:
     )
 
 
-def _parameters(order: LoadOrder, card: GgufCard, tokens: int, key: str) -> xllamacpp.CommonParams:
-    to = xllamacpp.CommonParams()
+def _llama() -> ModuleType:
+    """llama.cpp's binding, imported only now so that a machine it cannot run on hears why."""
+    try:
+        return importlib.import_module("xllamacpp")
+    except ImportError as error:
+        message = f"llama.cpp cannot run here: {error}"
+        fix = "install what is missing (on Debian: apt install libgomp1), or run ./freehold up"
+        raise ChildFailed(message, fix=fix) from error
+
+
+def _parameters(llama: ModuleType, order: LoadOrder, card: GgufCard, tokens: int) -> Any:  # noqa: ANN401 - the binding has no types
+    to = llama.CommonParams()
     to.model.path = order.path
     to.n_parallel = order.slots
     to.n_ctx = tokens * order.slots  # llama.cpp splits it over the slots
@@ -84,7 +96,6 @@ def _parameters(order: LoadOrder, card: GgufCard, tokens: int, key: str) -> xlla
     to.offline = True
     to.hostnames = ["127.0.0.1"]
     to.port = 0  # any free one
-    to.api_keys = [key]
     to.cors_origins = ""
     to.ui = False
     to.endpoint_metrics = True
@@ -92,18 +103,20 @@ def _parameters(order: LoadOrder, card: GgufCard, tokens: int, key: str) -> xlla
     if order.kind != "chat":
         to.embedding = True
         to.n_batch = to.n_ubatch = to.n_ctx  # one text must fit one batch when it is pooled
-        to.pooling_type = _pooling(order, card)
+        to.pooling_type = llama.llama_pooling_type[_pooling(order, card)]
     return to
 
 
-def _pooling(order: LoadOrder, card: GgufCard) -> xllamacpp.llama_pooling_type:
+def _pooling(order: LoadOrder, card: GgufCard) -> str:
+    """The binding's name for how token vectors become one."""
+    word = "unspecified"  # llama.cpp takes the file's own
     if order.pooling != "model":
-        return _POOLINGS[f"LLAMA_POOLING_TYPE_{order.pooling.upper()}"]
-    if order.kind == "rerank":
-        return _POOLINGS.LLAMA_POOLING_TYPE_RANK
-    if card.pooling in {"", "none"}:
-        return _POOLINGS.LLAMA_POOLING_TYPE_MEAN
-    return _POOLINGS.LLAMA_POOLING_TYPE_UNSPECIFIED  # llama.cpp takes the file's own
+        word = order.pooling
+    elif order.kind == "rerank":
+        word = "rank"
+    elif card.pooling in {"", "none"}:
+        word = "mean"
+    return f"LLAMA_POOLING_TYPE_{word.upper()}"
 
 
 def _keep_stdout() -> int:
