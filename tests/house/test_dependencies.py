@@ -82,6 +82,8 @@ def _imported() -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.partition(".")[0])
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                found |= {str(each.value) for each in node.args if isinstance(each, ast.Constant)}
     return found - set(sys.stdlib_module_names) - {"freehold"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MACHINE = re.compile(
-    r"(?<![\w.-])/(?:work|root|opt/[a-z])/?[a-z.]|(?<![\w.-])/home/(?!ada\b|me\b|user\b)"
+    r"(?<![\w.-])/(?:work|root|opt/[a-z]+)/[a-z.]|(?<![\w.-])/home/(?!ada\b|me\b|user\b|a\b)"
 )
 NOT_OURS = ("static/vendor/", ".whl", ".gguf", ".woff2", ".png")
 

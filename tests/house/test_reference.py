@@ -37,8 +37,9 @@ def test_no_page_is_left_from_something_that_is_gone(pages: ModuleType) -> None:
 def test_every_code_in_the_source_is_in_the_reference() -> None:
     explained = set(CODE.findall((ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")))
     used: set[str] = set()
+    example = re.compile(r"for example `FH-[A-Z]+-\d{3}`")
     for file in [*(ROOT / "src").rglob("*.py"), ROOT / "bootstrap/setup.py", ROOT / "freehold"]:
-        used |= set(CODE.findall(file.read_text(encoding="utf-8")))
+        used |= set(CODE.findall(example.sub("", file.read_text(encoding="utf-8"))))
     assert sorted(used - explained) == []
     assert sorted(explained - used) == []
 

@@ -211,5 +211,6 @@ def test_progress_on_a_terminal_is_one_line_that_changes() -> None:
     progress = Progress("reading", out, clock, columns=30)
     progress.part(6, 12, "6 of 12  a very long file name")
     progress.close()
+    progress.close()
     shown = out.getvalue().split("\r\x1b[K")
     assert shown == ["", "reading  ▕██████░░░░░░▏ 6 of ", ""]

@@ -54,3 +54,4 @@ class Progress:
         if self._terminal and self._last is not None:
             self._out.write("\r\x1b[K")
             self._out.flush()
+            self._last = None

@@ -15,6 +15,7 @@ from freehold.core.errors import NotAllowed, StillPending
 from freehold.spec.lock import holder
 
 _TICK_MS: Final = 200
+_QUIET_S: Final = 2.0
 
 
 class Down(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,8 @@ def _wait(terminal: Terminal, handle: int, pid: int, timeout: float) -> None:
                 message = f"the house is still stopping after {timeout:.0f} s"
                 fix = f"wait, or end it at once: kill -9 {pid} (what was acknowledged is safe)"
                 raise StillPending(message, where=f"pid {pid}", fix=fix)
-            progress.show(f"{waited:.0f} s")
+            if waited > _QUIET_S:
+                progress.show(f"{waited:.0f} s")
     finally:
         progress.close()
 

@@ -68,7 +68,7 @@ def ls(terminal: Terminal) -> None:
         (
             key.id,
             key.name,
-            f"{key.prefix}…",
+            key.prefix,
             f"{age(now - key.created_at)} ago",
             f"{age(now - key.last_used_at)} ago" if key.last_used_at else "never",
         )
@@ -87,7 +87,7 @@ def revoke(terminal: Terminal, which: str) -> None:
     async def errand(house: House) -> Revoked:
         keys = (await house.get("/keys", Keys)).keys
         meant = [key for key in keys if which in {key.id, key.name, key.prefix}]
-        meant = meant or [key for key in keys if key.prefix and which.startswith(key.prefix)]
+        meant = meant or [key for key in keys if which.startswith(key.prefix.rstrip("…"))]
         if len(meant) != 1:
             what = "several keys are" if meant else "no key is"
             fix = terminal.command("key ls") + " shows the ids"
