@@ -373,7 +373,7 @@ async def test_a_machine_llama_cpp_cannot_run_on_hears_why(tmp_path: Path) -> No
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": f"{tmp_path}:{source}"},
     )
-    said, _ = await child.communicate()
+    said, _ = await child.communicate(b"")
     reply = msgspec.json.decode(said, type=LoadReply)
     assert reply.error is not None
     assert reply.error.title.startswith("llama.cpp cannot run here: libgomp.so.1")
