@@ -373,8 +373,9 @@ async def test_a_machine_llama_cpp_cannot_run_on_hears_why(tmp_path: Path) -> No
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": f"{tmp_path}:{source}"},
     )
-    said, _ = await child.communicate(b"")
-    reply = msgspec.json.decode(said, type=LoadReply)
+    assert child.stdout is not None
+    reply = msgspec.json.decode(await child.stdout.readline(), type=LoadReply)
     assert reply.error is not None
     assert reply.error.title.startswith("llama.cpp cannot run here: libgomp.so.1")
+    await child.communicate(b"")  # the end of its input: the house lets go
     assert child.returncode == 1
