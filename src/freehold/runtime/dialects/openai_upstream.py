@@ -9,7 +9,7 @@ tools/server/README.md; vLLM "OpenAI-compatible server".
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -207,7 +207,6 @@ class ChunkReader:
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self._began = False
         self._pieces = 0
         self._finish: Finish | None = None
         self._usage: _Counted | None = None
@@ -216,18 +215,19 @@ class ChunkReader:
         self.ended = False
         """Whether the server said that the answer is complete."""
 
-    def read(self, data: bytes) -> Iterator[Event]:
+    def read(self, data: bytes) -> Sequence[Event]:
         """Events of one server-sent event's `data`; `Done` comes from `done` alone.
 
         Raises:
             EngineRefused: the server refused inside its stream, before the answer began.
             EngineCut: it failed later, or sent what is not of the dialect.
         """
-        if data == _DONE or data.strip() == _DONE:
-            self.ended = True
-            return
-        if not data.strip():
-            return
+        if data[:1] != b"{":
+            if data.strip() == _DONE:
+                self.ended = True
+                return ()
+            if not data.strip():
+                return ()
         try:
             chunk = _CHUNKS.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -239,7 +239,8 @@ class ChunkReader:
             self._usage = chunk.usage
         for choice in chunk.choices or ():
             if choice.index == 0:
-                yield from self._choice(choice)
+                return self._choice(choice)
+        return ()
 
     def done(self) -> Done:
         """The end of the answer. Raises `EngineCut` when the server never said that it is one."""
@@ -258,24 +259,21 @@ class ChunkReader:
         )
         return Done(finish, usage)
 
-    def _choice(self, choice: _Choice) -> Iterator[Event]:
-        delta = choice.delta
-        if delta is not None:
-            if thought := delta.reasoning_content or delta.reasoning:
-                self._count()
-                yield Reasoning(thought)
-            if delta.content:
-                self._count()
-                yield Text(delta.content)
-            for call in delta.tool_calls or ():
-                self._count()
-                yield self._tool(call)
+    def _choice(self, choice: _Choice) -> Sequence[Event]:
         if choice.finish_reason:
             self._finish = _FINISHES.get(choice.finish_reason, "stop")
-
-    def _count(self) -> None:
-        self._began = True
-        self._pieces += 1
+        delta = choice.delta
+        if delta is None:
+            return ()
+        found: list[Event] = []
+        if thought := delta.reasoning_content or delta.reasoning:
+            found.append(Reasoning(thought))
+        if delta.content:
+            found.append(Text(delta.content))
+        if delta.tool_calls:
+            found.extend([self._tool(call) for call in delta.tool_calls])
+        self._pieces += len(found)
+        return found
 
     def _tool(self, call: _Call) -> ToolPart:
         """A piece of a tool call, with an index even where the server gave none."""
@@ -305,7 +303,7 @@ class ChunkReader:
         if isinstance(problem, str):
             problem = Problem(message=problem)
         problem = problem or Problem(message=chunk.message, code=chunk.code)
-        if self._began:
+        if self._pieces:
             words = clean(problem.message or "no reason given")
             message = f"{self._place} failed in the middle of its answer: {words}"
             return EngineCut(message, where=self._place, fix="ask again")

@@ -85,8 +85,11 @@ class EventReader:
         return lines
 
     def _field(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
+        if line.startswith(b"data: "):  # as nearly every line of nearly every stream is
+            name, value = b"data", line[6:]
+        else:
+            name, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
         if name == b"data":
             self._held += len(value) + 1
             if self._held > self._limit:

@@ -19,6 +19,7 @@ from freehold.runtime.dialects.refusal import read_refusal
 from freehold.runtime.outbound.address import read_address
 from freehold.runtime.outbound.answer import StreamedResponse
 from freehold.runtime.outbound.client import Client
+from freehold.runtime.outbound.sse import EventReader
 
 _OK: Final = 200
 _ERROR_LIMIT: Final = 64 * KIB
@@ -77,11 +78,14 @@ class OpenAIWire:
 
     async def _events(self, answer: StreamedResponse) -> AsyncIterator[Event]:
         reader = ChunkReader(self._place)
-        async for event in answer.events():
-            for piece in reader.read(event.data):
+        events = EventReader()
+        while not reader.ended and (chunk := await answer.chunk()):
+            for event in events.feed(chunk):
+                for piece in reader.read(event.data):
+                    yield piece
+        if not reader.ended and (last := events.close()) is not None:
+            for piece in reader.read(last.data):
                 yield piece
-            if reader.ended:
-                break
         yield reader.done()
         await answer.settle()
 
