@@ -95,7 +95,7 @@ async def test_events_are_read_however_the_stream_is_cut(home: Watched) -> None:
 async def test_a_finished_block_is_never_drawn_again(home: Watched) -> None:
     page = home.page
     await home.ask("fast 600 tokens")
-    await expect(page.locator(".ans > div").nth(3)).to_be_visible()
-    await page.locator(".ans > div").first.evaluate("block => { block.firstChild.mine = true; }")
+    await expect(page.locator(".chunk > div").nth(3)).to_be_visible()
+    await page.locator(".chunk > div").first.evaluate("block => { block.firstChild.mine = true; }")
     await expect(page.locator(".prov").last).to_contain_text("600 tokens")
-    assert await page.locator(".ans > div").first.evaluate("block => block.firstChild.mine")
+    assert await page.locator(".chunk > div").first.evaluate("block => block.firstChild.mine")

@@ -65,6 +65,7 @@ async function once(path, signal, take) {
   const hangUp = () => line.abort();
   signal.addEventListener("abort", hangUp, { once: true });
   let watch = setTimeout(hangUp, SILENCE_MS);
+  let ended = false;
   try {
     const answer = await fetch(address(path), {
       signal: line.signal, credentials: "same-origin", cache: "no-store",
@@ -76,6 +77,7 @@ async function once(path, signal, take) {
     const cutter = new Cutter();
     for (;;) {
       const { done, value } = await reader.read();
+      ended = done;
       if (done) return;
       clearTimeout(watch);
       watch = setTimeout(hangUp, SILENCE_MS);
@@ -84,7 +86,7 @@ async function once(path, signal, take) {
   } finally {
     clearTimeout(watch);
     signal.removeEventListener("abort", hangUp);
-    line.abort();
+    if (!ended) line.abort();
   }
 }
 

@@ -80,20 +80,28 @@ function useNearness(/** @type {any} */ scroller) {
 
 /** Stay at the end while it grows, unless the reader went up. */
 function useEnd(/** @type {any} */ scroller) {
-  const stuck = useRef(true);
+  const held = useRef({ stuck: true, top: 0, height: 0 });
   const [away, setAway] = useState(false);
   const grew = useCallback(() => {
     const box = scroller.current;
-    if (box && stuck.current) box.scrollTop = box.scrollHeight;
+    if (box && held.current.stuck) box.scrollTop = box.scrollHeight;
+  }, []);
+  const up = useCallback((/** @type {any} */ e) => {
+    if (e.type === "touchmove" || e.deltaY < 0 || (e.target.tagName !== "TEXTAREA" && ["PageUp", "Home", "ArrowUp"].includes(e.key))) held.current.stuck = false;
   }, []);
   const scrolled = useCallback(() => {
-    const box = scroller.current;
-    const gap = box.scrollHeight - box.scrollTop - box.clientHeight;
-    stuck.current = gap < 60;
-    setAway(gap > 400);
+    const { scrollTop: top, scrollHeight: height, clientHeight } = scroller.current;
+    const now = held.current;
+    const gap = height - top - clientHeight;
+    // A place also moves when guessed heights become known: only a way up in the same text is the reader's.
+    if (gap < 60) now.stuck = true;
+    else if (top < now.top && height >= now.height) now.stuck = false;
+    now.top = top;
+    now.height = height;
+    setAway(gap > 400 && !now.stuck);
   }, []);
-  const toEnd = useCallback(() => { stuck.current = true; grew(); }, []);
-  return { grew, scrolled, toEnd, away };
+  const toEnd = useCallback(() => { held.current.stuck = true; grew(); }, []);
+  return { grew, scrolled, up, toEnd, away };
 }
 
 /** @param {MouseEvent} event a click on a number in the answer goes to its note, not to an address */
@@ -144,8 +152,8 @@ function Bar({ talk, temporary }) {
     <span class="sp"></span>
     <span class="hide-s"><${ModelPicker} /></span>
     <button class="btn only-s" onClick=${() => newChat()}>New chat</button>
-    <button class="btn q hide-s" onClick=${() => { dialog.value = { name: "palette" }; }} aria-label="Go to, or do">
-      <kbd>${/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd></button>
+    <button class="btn q hide-s" onClick=${() => { dialog.value = { name: "palette" }; }}>
+      Go to <kbd>${/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd></button>
   </header>`;
 }
 
@@ -154,8 +162,16 @@ function Transcript({ talk, path, scroller, end, edit }) {
   const watch = useNearness(scroller);
   const room = models.value.length > 0
     ? path.find((id) => talk.turns.get(id)?.value.model === READING_ROOM) : undefined;
+  const body = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => end.toEnd(), [path.length, talk]);
-  return html`<div class="talk" onClick=${toNote}>
+  useEffect(() => {
+    // Heights that were guessed become known when a turn comes near; the end stays the end.
+    const size = new ResizeObserver(end.grew);
+    size.observe(body.current);
+    size.observe(scroller.current);
+    return () => size.disconnect();
+  }, [talk]);
+  return html`<div class="talk" ref=${body} onClick=${toNote}>
     ${path.map((id, i) => {
       const turn = /** @type {any} */ (talk.turns.get(id)?.peek());
       return html`<${TurnView} key=${turn?.key || id} id=${id} talk=${talk} near=${i >= path.length - NEAR} grew=${end.grew}
@@ -212,7 +228,7 @@ export function ChatPage() {
   };
   return html`<main id="main" class="chat" tabindex="-1" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()} onDrop=${drop}>
     <${Bar} talk=${talk} temporary=${temporary} />
-    <div class="scroll" ref=${scroller} onScroll=${end.scrolled}>
+    <div class="scroll" ref=${scroller} onScroll=${end.scrolled} onWheel=${end.up} onTouchMove=${end.up} onKeyDown=${end.up}>
       ${held.id === id && held.trouble && html`<div class="talk"><${ErrorCard} card=${held.trouble}>
         <button class="btn" onClick=${() => newChat()}>New chat</button><//></div>`}
       ${talk && (path.length

@@ -18,7 +18,7 @@ export function MorePage() {
     <div class="page">
       <nav class="links" aria-label="Pages"><a href="#/models">Models</a><a href="#/keys">Keys</a>
         <button onClick=${() => newChat(true)}>New temporary chat</button>
-        <button onClick=${() => { dialog.value = { name: "shortcuts" }; }}>Keyboard shortcuts</button></nav>
+        <button class="hide-s" onClick=${() => { dialog.value = { name: "shortcuts" }; }}>Keyboard shortcuts</button></nav>
       <${ThemeChoice} />
       <p class="quiet">${onlyMe ? "Only you, on this machine." : `Signed in as ${user?.name}.`} ${house.name}, Freehold ${house.version}.</p>
       ${!onlyMe && html`<p><button class="btn" onClick=${() => signOut().catch(tellTrouble)}>Sign out</button></p>`}

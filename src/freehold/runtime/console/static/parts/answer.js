@@ -37,6 +37,31 @@ class Code extends Component {
   }
 }
 
+const CHUNK = 16;
+
+/** Some blocks together: one that is off the screen is neither compared, laid out nor painted. */
+class Chunk extends Component {
+  shouldComponentUpdate(/** @type {any} */ next) {
+    const now = this.props;
+    return next.stamp !== now.stamp || next.blocks.length !== now.blocks.length
+      || next.blocks.some((/** @type {Block} */ b, /** @type {number} */ i) => b.raw !== now.blocks[i].raw);
+  }
+
+  render() {
+    const { blocks, cited, stamp } = this.props;
+    return html`<div class="chunk">${blocks.map((/** @type {Block} */ block) => block.type === "code"
+      ? html`<${Code} key=${block.key} block=${block} />`
+      : html`<${Piece} key=${block.key} block=${block} cited=${cited} stamp=${block.raw.includes("[") ? stamp : ""} />`)}</div>`;
+  }
+}
+
+/** @param {Block[]} blocks */
+function chunks(blocks) {
+  const out = [];
+  for (let at = 0; at < blocks.length; at += CHUNK) out.push(blocks.slice(at, at + CHUNK));
+  return out;
+}
+
 function CopyButton({ /** @type {string} */ text }) {
   const [done, setDone] = useState(false);
   const act = async () => {
@@ -71,8 +96,6 @@ export function Answer({ turn, live, anchor, grew }) {
     grew();
   }, [beat, live, turn.answer]);
   return html`<article class="ans" aria-label="Answer" aria-busy=${live ? "true" : "false"}>
-    ${blocks.map((block) => block.type === "code"
-      ? html`<${Code} key=${block.key} block=${block} />`
-      : html`<${Piece} key=${block.key} block=${block} cited=${cited} stamp=${block.raw.includes("[") ? stamp : ""} />`)}
+    ${chunks(blocks).map((some, i) => html`<${Chunk} key=${i} blocks=${some} cited=${cited} stamp=${stamp} />`)}
   </article>`;
 }

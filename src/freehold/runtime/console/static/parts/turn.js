@@ -25,7 +25,7 @@ const Stage = ({ live }) => html`<div class="stage"><i class="pulse"></i>${stage
 /** @param {import("../api.js").Turn} turn */
 function proof(turn) {
   const sources = new Set(turn.citations.map((c) => c.number)).size;
-  if (!sources) return turn.sources.length && !turn.refused ? "no sentence could be tied to a source" : "";
+  if (!sources) return turn.sources.length && !turn.refused && turn.state === "done" ? "no sentence could be tied to a source" : "";
   const loose = turn.citations.filter((c) => !c.verified).length;
   return `${plural(sources, "source")}, ${loose ? `${plural(loose, "quote")} not verified` : "quotes verified"}`;
 }
