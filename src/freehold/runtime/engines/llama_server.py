@@ -27,6 +27,7 @@ from freehold.core.errors import (
 from freehold.core.units import MIB, Seconds, show_size
 from freehold.runtime.calls import ChatCall, EmbedCall, Embeddings, Event, Model, ModelKind
 from freehold.runtime.engines.contract import EngineCard, Workshop
+from freehold.runtime.llama.last_words import length, reason_since
 from freehold.runtime.llama.order import LoadOrder, LoadReply, Pooling
 from freehold.runtime.machine.cpu import read_cpu
 from freehold.runtime.machine.memory import Memory, read_memory
@@ -298,7 +299,15 @@ class LlamaServer:
             environment={"PYTHONPATH": str(_SOURCE)},
             leash=False,  # the program ties itself
         )
-        return await self._workshop.supervisor.start(spec)
+        said_before = await asyncio.to_thread(length, spec.log)
+        try:
+            return await self._workshop.supervisor.start(spec)
+        except ChildFailed as error:
+            reason = await asyncio.to_thread(reason_since, spec.log, said_before)
+            if not reason:
+                raise
+            message = f"llama.cpp cannot load {held.model.name!r}: {reason}"
+            raise ChildFailed(message, where=held.model.path, fix=error.fix) from error
 
     def _log_of(self, model: Model) -> Path:
         if self._logs is None:
