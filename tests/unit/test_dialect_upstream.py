@@ -164,6 +164,23 @@ def test_garbage_in_a_stream_cuts_it(chunk: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (rb"\ud83d", "�"),
+        (rb"\ude00", "�"),
+        (rb"a\ud83d\ude00b\ud83d", "a😀b�"),
+        (rb"\\ud83d \udfff", "\\ud83d �"),
+        (rb"\\\ud83d", "\\�"),
+        (rb"\ud83d\ud83d\ude00", "�😀"),
+        (rb"\ude00\ude00", "��"),
+    ],
+)
+def test_half_a_character_costs_no_answer(written: bytes, text: str) -> None:
+    chunk = b'{"choices":[{"index":0,"delta":{"content":"' + written + b'"}}]}'
+    assert read(chunk)[0] == Text(text)
+
+
+@pytest.mark.parametrize(
     "error",
     [
         {"error": {"message": "boom", "code": 500}},

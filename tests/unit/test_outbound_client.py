@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
@@ -367,3 +368,40 @@ async def test_the_next_address_is_tried_when_one_refuses() -> None:
     async with RawServer() as server, Client(resolve=resolve) as client:
         assert (await client.request("GET", f"http://both.test:{server.port}/")).body == b"ok"
         assert f"host: both.test:{server.port}\r\n".encode() in server.requests[0]
+
+
+async def test_what_leaves_this_machine_is_counted() -> None:
+    here = own_address()
+    if here is None:
+        pytest.skip("this machine has no address but loopback")
+    async with RawServer(host=here) as server, Client(reason="chat") as client:
+        errand = client.for_errand("model pull", policy=Policy.ANY)
+        for _ in range(3):
+            await client.request("POST", server.url, body=b"x" * 1000)
+        await errand.request("GET", server.url)
+        await errand.close()
+        counted = {item.reason: item.bytes for item in client.egress()}
+        assert {item.host for item in client.egress()} == {here}
+        assert counted["chat"] == sum(map(len, server.requests[:3]))
+        assert counted["model pull"] == len(server.requests[3])
+
+
+def own_address() -> str | None:
+    """An address of this machine that is not loopback; nothing is sent to learn it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        found = str(probe.getsockname()[0])
+    return None if found.startswith(("127.", "0.")) else found
+
+
+async def test_a_closed_server_leaves_nothing_in_the_pool() -> None:
+    async with Client() as client:
+        async with RawServer() as server:
+            await asyncio.gather(*(client.request("GET", server.url) for _ in range(5)))
+            assert len(client._kept) == 1
+        async with asyncio.timeout(5):
+            while client._kept:
+                await asyncio.sleep(0.01)

@@ -9,6 +9,7 @@ tools/server/README.md; vLLM "OpenAI-compatible server".
 """
 
 import base64
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,6 +44,14 @@ _FINISHES: Final[dict[str, Finish]] = {
     "content_filter": "content_filter",
 }
 _DONE: Final = b"[DONE]"
+_HALF: Final = re.compile(
+    rb"""
+    ((?<!\\)(?:\\\\)*)                                # the backslash that follows is no text
+    (?: \\ud[89ab][0-9a-f]{2} (?!\\ud[c-f])           # a first half that no second one follows
+      | (?<!\\ud[89ab][0-9a-f]{2}) \\ud[c-f][0-9a-f]{2} )  # a second half without its first
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class _SentFunction(msgspec.Struct, frozen=True):
@@ -109,7 +118,7 @@ class _Delta(msgspec.Struct, frozen=True):
 class _Choice(msgspec.Struct, frozen=True):
     delta: _Delta | None = None
     finish_reason: str | None = None
-    index: int = 0
+    index: int | None = None
 
 
 class _Counted(msgspec.Struct, frozen=True):
@@ -228,19 +237,26 @@ class ChunkReader:
                 return ()
             if not data.strip():
                 return ()
-        try:
-            chunk = _CHUNKS.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            message = f"{self._place} sent a piece of answer that nobody can read"
-            raise EngineCut(message, where=self._place) from error
+        chunk = self._chunk(data)
         if chunk.error is not None or chunk.object == "error":
             raise self._problem(chunk)
         if chunk.usage is not None:
             self._usage = chunk.usage
         for choice in chunk.choices or ():
-            if choice.index == 0:
+            if not choice.index:
                 return self._choice(choice)
         return ()
+
+    def _chunk(self, data: bytes) -> _Chunk:
+        """A chunk; halves of characters, cut between two tokens, become the replacement sign."""
+        try:
+            return _CHUNKS.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            mended = _HALF.sub(rb"\1\\ufffd", data)
+            if mended != data:
+                return self._chunk(mended)
+            message = f"{self._place} sent a piece of answer that nobody can read"
+            raise EngineCut(message, where=self._place) from error
 
     def done(self) -> Done:
         """The end of the answer. Raises `EngineCut` when the server never said that it is one."""

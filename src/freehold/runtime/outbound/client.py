@@ -267,10 +267,19 @@ class Client:
         kept = self._kept.setdefault(address.origin, [])
         if not connection.reusable or len(kept) >= _KEPT:
             connection.abort()
-            return
-        connection.rest()
-        connection.idle_since = asyncio.get_running_loop().time()
-        kept.append(connection)
+        else:
+            connection.rest()
+            connection.idle_since = asyncio.get_running_loop().time()
+            connection.on_lost = lambda lost: self._forget(address, lost)
+            kept.append(connection)
+
+    def _forget(self, address: Address, connection: Connection) -> None:
+        """The other side closed a kept connection, or spoke out of turn."""
+        kept = self._kept.get(address.origin, [])
+        if connection in kept:
+            kept.remove(connection)
+        if not kept:
+            self._kept.pop(address.origin, None)
 
     def _note(self, address: Address, connection: Connection, count: int) -> None:
         """Write down what leaves this machine."""

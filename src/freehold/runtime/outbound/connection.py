@@ -5,6 +5,7 @@ the socket is no longer read: a slow reader costs the server patience, never the
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
@@ -39,6 +40,8 @@ class Connection(asyncio.Protocol):
         self._open = False
         self.idle_since = 0.0
         """Loop time at which its last exchange ended."""
+        self.on_lost: Callable[[Connection], None] | None = None
+        """Told when the other side closes it while it lies in the pool."""
         self.is_local = True
         """Whether the other side is this very machine."""
         self._busy = False
@@ -188,6 +191,8 @@ class Connection(asyncio.Protocol):
             else:
                 self._fail("closed the connection" if exc is None else "broke the connection")
         self._transport = None
+        if not self._busy and self.on_lost is not None:
+            self.on_lost(self)
         self._wake()
 
     def _clean(self, exc: Exception | None) -> bool:
