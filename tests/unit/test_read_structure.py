@@ -276,3 +276,33 @@ def test_lines_of_a_pdf_page_flow_into_paragraphs(tmp_path: Path) -> None:
         "The landlord pays for repairs of the roof and of the outer walls, unless the "
         "tenant caused the damage. Claims end after one year.\nCosts:\n- roof\n- walls"
     )
+
+
+def test_lines_that_run_along_every_page_are_said_once(tmp_path: Path) -> None:
+    pages = [
+        ["House rules", f"Words of page {'abcde'[at]}.", f"Page {at + 1} of 5", str(at + 1)]
+        for at in range(5)
+    ]
+    read = outcome(tmp_path, "a.pdf", pdf(pages))
+    assert [piece.text for piece in read.pieces] == [
+        "House rules\nWords of page a.\nPage 1 of 5",
+        "Words of page b.",
+        "Words of page c.",
+        "Words of page d.",
+        "Words of page e.",
+    ]
+
+
+def test_bookmarks_of_a_pdf_are_its_headings(tmp_path: Path) -> None:
+    pages = [
+        ["Lease", "Intro words.", "1.1 Money", "The deposit."],
+        ["More of it.", "Law", "End."],
+    ]
+    marks = [(0, "Lease", 0), (1, "Money", 0), (0, "Law", 1)]
+    read = outcome(tmp_path, "a.pdf", pdf(pages, bookmarks=marks))
+    assert [(piece.page, piece.heading, piece.text) for piece in read.pieces] == [
+        (1, "Lease", "Intro words."),
+        (1, "Lease > Money", "The deposit."),
+        (2, "Lease > Money", "More of it."),
+        (2, "Law", "End."),
+    ]
