@@ -1,5 +1,6 @@
 """Kill the house or any of its children at random, under load; nothing acknowledged is lost."""
 
+import http.client
 import json
 import os
 import random
@@ -7,7 +8,6 @@ import signal
 import statistics
 import threading
 import time
-import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -18,7 +18,7 @@ from running import RunningHouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-BAD_LUCK = (OSError, urllib.error.URLError, ValueError, KeyError, TypeError)
+BAD_LUCK = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
 
 
 class Load:

@@ -238,8 +238,12 @@ def _turn(row: _TurnRow) -> Turn:
     )
 
 
+_TOO_SHORT_MS: Final = 50.0
+"""An answer that came in one breath has no pace worth telling."""
+
+
 def pace(tokens: int, first_ms: float | None, whole_ms: float | None) -> float | None:
     """Tokens a second after the first; nothing when there is too little to divide."""
-    if first_ms is None or whole_ms is None or tokens < 2 or whole_ms <= first_ms:  # noqa: PLR2004
+    if first_ms is None or whole_ms is None or whole_ms - first_ms < _TOO_SHORT_MS:
         return None
-    return round((tokens - 1) * 1000 / (whole_ms - first_ms), 1)
+    return round((tokens - 1) * 1000 / (whole_ms - first_ms), 1) if tokens > 1 else None
