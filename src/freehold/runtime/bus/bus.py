@@ -33,7 +33,7 @@ Hook = Callable[[], Awaitable[None]]
 
 _BATCH: Final = 256 * 1024
 _HEADROOM: Final = 64 * 1024
-_PATIENCE_S: Final = 5.0
+_PATIENCE_S: Final = 8.0
 """How long a turn waits for a bus that is on its way back."""
 _DEAF_S: Final = 10.0
 """A server that runs this long without serving is ended, so that it is started anew."""
@@ -153,6 +153,8 @@ class Bus:
         try:
             await link.publish(subject, payload, message_id)
         except BusFailed:
+            if link.deaf and await asyncio.to_thread(self._server.disk_is_full):
+                raise self._server.full() from None
             if not link.lost.done():
                 raise
             await asyncio.sleep(_TRY_EVERY_S)
@@ -165,7 +167,9 @@ class Bus:
             await asyncio.wait((self._link.lost,))
             self._up.clear()
             lost_at = self._clock.now()
-            self._log.warning("bus connection lost")
+            self._log.warning("bus connection lost", deaf=self._link.deaf)
+            if self._link.deaf:
+                _end(self._child.pid)
             self._link = await self._new_link()
             await self._fill()
             if not self._link.lost.done():

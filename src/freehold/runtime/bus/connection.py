@@ -26,6 +26,8 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = loop.create_future()
         """Done when the connection is gone."""
+        self.deaf = False
+        """Whether it is gone because a question was not answered in time."""
         self._welcome: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.Transport | None = None
         self._reader = wire.Reader(largest)
@@ -59,7 +61,8 @@ class Connection(asyncio.Protocol):
 
         Raises:
             BusFailed: nobody answers there, or not in time, or the connection was lost; after
-                either of the first two it is given up as well.
+                either of the first two it is given up as well. A server that does not answer a
+                publish has a stream that it will not write to again (a disk that was full).
         """
         self._asked += 1
         if self.lost.done():
@@ -72,6 +75,7 @@ class Connection(asyncio.Protocol):
             async with asyncio.timeout(_ANSWER_S):
                 return await answer
         except TimeoutError as error:
+            self.deaf = True
             self.close()
             message = f"the bus did not answer within {_ANSWER_S:g} s"
             raise BusFailed(message) from error

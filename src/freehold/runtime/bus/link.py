@@ -98,6 +98,11 @@ class Link:
         """Done when the connection is gone."""
         return self._connection.lost
 
+    @property
+    def deaf(self) -> bool:
+        """Whether it was given up because the server did not answer in time."""
+        return self._connection.deaf
+
     async def publish(self, subject: str, payload: bytes, message_id: str = "") -> bool:
         """Store a message in its stream; returns when the stream has it.
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from freehold.core.errors import ChildFailed
+from freehold.core.errors import ChildFailed, DiskFull
 from freehold.core.units import MIB
 from freehold.runtime.bus.link import LARGEST_MESSAGE
 from freehold.runtime.supervise.supervisor import Child, ChildSpec
@@ -22,6 +22,7 @@ from freehold.spec.home import Home
 
 _MEMORY_STREAMS: Final = 48 * MIB
 _FILE_STREAMS: Final = 512 * MIB
+_SCARCE: Final = 256 * 1024
 _LOOK_EVERY_S: Final = 0.005
 _SMALL: Final = {"GOMEMLIMIT": "96MiB", "GOGC": "50", "GOMAXPROCS": "2"}
 """Limits of the server's own memory: it collects earlier rather than grows."""
@@ -48,6 +49,8 @@ class Server:
             ChildFailed: there is no nats-server.
             OSError: the configuration cannot be written.
         """
+        for left in self._home.run.glob("nats-server_*.ports"):  # of a server that was killed
+            left.unlink(missing_ok=True)
         place = self._home.run / "nats.conf"
         _write_private(place, config(self._home, self.token))
         return ChildSpec(
@@ -59,6 +62,18 @@ class Server:
             keep_stdin=True,
         )
 
+    def disk_is_full(self) -> bool:
+        """Whether there is no room left for the streams on disk; it touches the disk."""
+        return shutil.disk_usage(self._home.bus).free < _SCARCE
+
+    def full(self) -> DiskFull:
+        """What to say when there is no room."""
+        return DiskFull(
+            "the disk that holds the bus is full; nothing was written",
+            where=str(self._home.bus),
+            fix="free some space there; the house goes on by itself",
+        )
+
     async def _await_port(self, child: Child) -> None:
         """Wait for the file that names the port; the server writes it when it listens."""
         path = self._home.run / f"nats-server_{child.pid}.ports"
@@ -66,7 +81,6 @@ class Server:
             with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
                 ports = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=_Ports)
                 self.port = int(ports.nats[0].rpartition(":")[2])
-                path.unlink(missing_ok=True)
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
 
