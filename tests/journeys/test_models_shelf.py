@@ -170,6 +170,9 @@ async def test_a_server_that_is_started_later_is_found(options: UpOptions) -> No
     async with place(options) as here:
         assert await here.names() == [READING_ROOM]
         here.server.running = (model,)
+        with pytest.raises(ModelUnknown):
+            await here.shelf.find(model.name)  # strangers cannot make us look all the time
+        here.clock.advance(2)
         assert await here.names() == [READING_ROOM]  # what was seen last
         assert (
             await here.shelf.find("ollama/qwen3:8b")

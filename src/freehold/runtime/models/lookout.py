@@ -55,8 +55,10 @@ class Lookout:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._look(), name="look for models")
 
-    async def look(self) -> Around:
-        """Look now, or take the look that is under way."""
+    async def look(self, older_than_s: float = 0.0) -> Around:
+        """Look now, or take the look that is under way, or one no older than this."""
+        if self.latest is not None and self._clock.now() - self.latest.at < older_than_s:
+            return self.latest
         self.start()
         assert self._task is not None
         # A caller that leaves does not end the look for the others.

@@ -38,6 +38,8 @@ OURS: Final = "llama-server"
 """The engine that holds files in memory."""
 DEMO: Final = "freehold-tiny"
 _DEMO_FILE: Final = "demo/freehold-tiny-q8_0.gguf"
+_SECOND_LOOK_S: Final = 1.0
+"""A name that is not known makes us look again, but not more often than this."""
 _SQL: Final = queries("freehold.runtime.models", "queries.sql")
 
 
@@ -139,7 +141,8 @@ class Shelf:
         found = _meant(name, await self.models())
         if found is None:
             # It may have come since we last looked.
-            found = _meant(name, await self._list(await self._lookout.look()))
+            around = await self._lookout.look(older_than_s=_SECOND_LOOK_S)
+            found = _meant(name, await self._list(around))
         if found is None:
             raise await self._unknown(name)
         return found
@@ -176,9 +179,10 @@ class Shelf:
         Raises:
             BadRequest: it is missing, damaged, cut off, or no model.
         """
-        real = await asyncio.to_thread(path.resolve)
-        card = await asyncio.to_thread(read_card, real)
-        return await self._keep(clean(stem(path.name)), real, card, "added by hand", pulled=False)
+        # Links stay as they are: the parts of a split model find each other by their names.
+        path = await asyncio.to_thread(path.absolute)
+        card = await asyncio.to_thread(read_card, path)
+        return await self._keep(clean(stem(path.name)), path, card, "added by hand", pulled=False)
 
     async def pull(self, ref: str, progress: Progress) -> Model:
         """Bring a model from the hub; `progress` is told bytes done and in all.
