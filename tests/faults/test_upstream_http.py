@@ -6,9 +6,12 @@ import resource
 import shutil
 import ssl
 import subprocess
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from fakes.raw_server import CLOSE, KEEP_STILL, OK, RESET, Answer, RawServer
 from freehold.core.errors import (
@@ -21,8 +24,13 @@ from freehold.core.errors import (
 from freehold.core.units import MIB
 from freehold.runtime.outbound.client import Client
 
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+
+loops = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+"""The house runs on uvloop, the command line on asyncio; the client must not tell."""
 
 
 async def fault_of(
@@ -39,6 +47,7 @@ async def fault_of(
     return raised.value
 
 
+@loops
 @pytest.mark.parametrize(
     "answer",
     [
@@ -72,10 +81,11 @@ async def fault_of(
     ],
     ids=lambda answer: repr(answer)[:60],
 )
-async def test_an_answer_that_never_begins_well_is_an_error(answer: Answer) -> None:
-    assert isinstance(await fault_of(answer), EngineUnreachable | EngineRefused)
+def test_an_answer_that_never_begins_well_is_an_error(answer: Answer, run: Run) -> None:
+    assert isinstance(run(fault_of(answer)), EngineUnreachable | EngineRefused)
 
 
+@loops
 @pytest.mark.parametrize(
     "answer",
     [
@@ -97,10 +107,11 @@ async def test_an_answer_that_never_begins_well_is_an_error(answer: Answer) -> N
     ],
     ids=lambda answer: repr(answer)[:60],
 )
-async def test_an_answer_that_breaks_off_is_cut(answer: Answer) -> None:
-    assert isinstance(await fault_of(answer), EngineCut)
+def test_an_answer_that_breaks_off_is_cut(answer: Answer, run: Run) -> None:
+    assert isinstance(run(fault_of(answer)), EngineCut)
 
 
+@loops
 @pytest.mark.parametrize(
     "answer",
     [
@@ -110,8 +121,8 @@ async def test_an_answer_that_breaks_off_is_cut(answer: Answer) -> None:
     ],
     ids=["length", "chunked", "unframed"],
 )
-async def test_an_answer_beyond_the_limit_is_not_read_on(answer: Answer) -> None:
-    assert isinstance(await fault_of(answer), EngineRefused)
+def test_an_answer_beyond_the_limit_is_not_read_on(answer: Answer, run: Run) -> None:
+    assert isinstance(run(fault_of(answer)), EngineRefused)
 
 
 async def test_an_endless_answer_costs_no_memory() -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
+import uvloop
 
 from fakes.raw_server import CLOSE, KEEP_STILL, OK, Answer, RawServer
 from freehold.core.errors import (
@@ -16,7 +19,12 @@ from freehold.core.errors import (
 from freehold.runtime.outbound.client import Client
 from freehold.runtime.outbound.policy import Policy
 
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+loops = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+"""The house runs on uvloop, the command line on asyncio; the client must not tell."""
 
 
 async def body_of(answer: Answer, method: str = "GET", then: Answer = OK) -> tuple[bytes, int]:
@@ -59,6 +67,7 @@ async def test_a_get_has_no_length_and_an_empty_post_has_one() -> None:
         assert b"content-length: 0\r\n" in server.requests[1]
 
 
+@loops
 @pytest.mark.parametrize(
     ("answer", "body", "connections"),
     [
@@ -78,12 +87,13 @@ async def test_a_get_has_no_length_and_an_empty_post_has_one() -> None:
     ],
     ids=repr,
 )
-async def test_a_framed_body_is_read_and_the_connection_kept_if_it_may_be(
-    answer: Answer, body: bytes, connections: int
+def test_a_framed_body_is_read_and_the_connection_kept_if_it_may_be(
+    run: Run, answer: Answer, body: bytes, connections: int
 ) -> None:
-    assert await body_of(answer) == (body, connections)
+    assert run(body_of(answer)) == (body, connections)
 
 
+@loops
 @pytest.mark.parametrize(
     ("answer", "body"),
     [
@@ -95,8 +105,8 @@ async def test_a_framed_body_is_read_and_the_connection_kept_if_it_may_be(
     ],
     ids=repr,
 )
-async def test_a_chunked_body_is_read(answer: Answer, body: bytes) -> None:
-    found, _ = await body_of(answer)
+def test_a_chunked_body_is_read(run: Run, answer: Answer, body: bytes) -> None:
+    found, _ = run(body_of(answer))
     assert found == body
 
 
