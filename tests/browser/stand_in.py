@@ -89,7 +89,8 @@ class House:
             "pdf",
             890_000,
             state="failed",
-            reason="the 3 pages of this PDF hold pictures and no text",
+            reason="no-text",
+            note="the 3 pages of this PDF hold pictures and no text",
         )
         self.document("Survey", "Field book 1987.docx", "docx", 88_000, passages=40)
         chat = self.chat("Subletting the flat", pinned=True)
@@ -173,6 +174,7 @@ class House:
             "passages": 0,
             "state": "indexed",
             "reason": "",
+            "note": "",
             "pages": None,
             "added_at": time.time(),
             "meaning_done": True,

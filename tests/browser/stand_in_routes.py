@@ -138,7 +138,8 @@ def _chats(house: House) -> list[Route]:
                 if hit is None:
                     continue
                 at = hit.lower().index(query)
-                row["snippet"] = hit[max(0, at - 30) : at + 60]
+                end = at + len(query)
+                row["snippet"] = f"{hit[max(0, at - 30) : at]}‹{hit[at:end]}›{hit[end : end + 50]}"
             rows.append(row)
         rows.sort(key=lambda c: (not c["pinned"], -c["updated_at"]))
         return JSONResponse({"chats": rows[:200], "next": None})
@@ -181,6 +182,8 @@ def _turns(house: House) -> list[Route]:
         _guard(house, request)
         body = await request.json()
         house.last_body = body
+        if not isinstance(body.get("model", ""), str):
+            raise Problem(422, "FH-CALL-002", "a model is a name")
         known = house.clients.get(body["client_id"])
         if known:
             return JSONResponse(house.turns[known], status_code=202)
@@ -303,7 +306,7 @@ def _documents(house: House) -> list[Route]:
         async def read() -> None:
             await asyncio.sleep(0.2)
             if not body:
-                doc.update(state="failed", reason="the file is empty")
+                doc.update(state="failed", reason="empty", note="the file is empty")
             else:
                 doc.update(state="indexed", passages=1 + len(body) // 900, meaning_done=True)
 
@@ -389,6 +392,11 @@ def _documents(house: House) -> list[Route]:
             }
         )
 
+    async def suggestions(request: Request) -> Response:
+        _guard(house, request)
+        ready = any(d["state"] == "indexed" for d in house.documents.values())
+        return JSONResponse({"questions": texts.SUGGESTED if ready else []})
+
     async def search(request: Request) -> Response:
         _guard(house, request)
         body = await request.json()
@@ -401,6 +409,7 @@ def _documents(house: House) -> list[Route]:
         Route(f"{V1}/collections/{{c}}/files/{{file:path}}", put, methods=["PUT"]),
         Route(f"{V1}/collections/{{c}}/add", add, methods=["POST"]),
         Route(f"{V1}/documents/{{id}}", remove, methods=["DELETE"]),
+        Route(f"{V1}/suggestions", suggestions),
         Route(f"{V1}/documents/{{id}}/text", text),
         Route(f"{V1}/search", search, methods=["POST"]),
     ]

@@ -127,6 +127,12 @@ def add(a: int, b: int) -> int:
 The end.
 """
 
+SUGGESTED = [
+    "What does the lease say about subletting?",
+    "How long may guests stay?",
+    "When was the river survey walked?",
+]
+
 REFUSED = "The documents do not say."
 
 ROOM = """**From your documents:**

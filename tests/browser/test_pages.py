@@ -30,7 +30,9 @@ async def test_the_set_up_goes_from_the_printed_token_to_a_first_question(
     await page.locator('input[aria-label="Folder"]').set_input_files(str(tmp_path / "Papers"))
     await expect(page.get_by_text("1 file taken in")).to_be_visible()
     await page.get_by_role("button", name=re.compile("^Ask:")).click()
-    await expect(page.get_by_label("Message")).to_have_value("What is in Papers?")
+    await expect(page.get_by_label("Message")).to_have_value(
+        "What does the lease say about subletting?"
+    )
 
 
 async def test_the_set_up_takes_a_typed_token_and_refuses_a_wrong_one(door: Watched) -> None:

@@ -18,7 +18,7 @@
  *   first_token_ms: number|null, duration_ms: number|null, tokens_per_s: number|null,
  *   error: Card|null, last_event: number}} Turn
  * @typedef {{id: string, collection: string, file: string, kind: string, bytes: number,
- *   passages: number, state: "waiting"|"reading"|"indexed"|"failed", reason: string,
+ *   passages: number, state: "waiting"|"reading"|"indexed"|"failed", reason: string, note: string,
  *   pages: number|null, added_at: number, meaning_done: boolean}} Document
  * @typedef {{id: string, state: "running"|"done"|"failed", done: number, total: number,
  *   current: string, result: any, error: Card|null}} Job

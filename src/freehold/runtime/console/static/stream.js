@@ -104,8 +104,8 @@ export async function follow(turnId, after, { signal, take, line }) {
   while (!signal.aborted && !over) {
     try {
       await once(`/turns/${turnId}/events?after=${last}`, signal, (event) => {
-        if (over || event.n <= last) return;
         const closing = event.type === "done" || event.type === "stopped" || event.type === "failed";
+        if (over || (event.n <= last && !closing)) return;
         // A closing event carries the whole turn, so a hole before it does not matter.
         if (event.n !== last + 1 && !closing) throw new Error("an event is missing");
         if (tries) line(true);

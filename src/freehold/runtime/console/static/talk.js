@@ -12,6 +12,9 @@ const ROOT = "";
 const OVER = new Set(["done", "stopped", "failed", "cut", "unsent"]);
 const RETRY_MS = [500, 1500, 4000];
 
+/** Known to the house, so that asking twice is asking once. */
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+
 /** @param {Turn} turn */
 export const isOver = (turn) => OVER.has(turn.state);
 
@@ -202,7 +205,7 @@ export class Talk {
    * @param {{model: string, collections: string[]|null, parent?: string|null, begin?: () => Promise<any>}} how
    */
   async ask(text, { model, collections, parent = this.tip(), begin }) {
-    const id = crypto.randomUUID?.() || String(Math.random()).slice(2);
+    const id = newId();
     const local = `local-${id}`;
     const now = Date.now() / 1000;
     batch(() => {
@@ -218,7 +221,7 @@ export class Talk {
     const send = async () => {
       if (!this.chat.value && begin) await begin();
       const chat = /** @type {any} */ (this.chat.value);
-      return post(`/chats/${chat.id}/turns`, { text, parent_id: parent, model: model || null, collections, client_id: id });
+      return post(`/chats/${chat.id}/turns`, { text, parent_id: parent, model: model || "", collections, client_id: id });
     };
     await this.deliver(local, send);
   }
@@ -269,7 +272,7 @@ export class Talk {
 
   /** Ask the same again, beside the old answer. @param {string} id @param {string} [model] */
   async again(id, model) {
-    const turn = await post(`/turns/${id}/again`, model ? { model } : {});
+    const turn = await post(`/turns/${id}/again`, { model: model || "", client_id: newId() });
     batch(() => {
       this.put(turn);
       this.chosen.set(turn.parent_id || ROOT, turn.id);

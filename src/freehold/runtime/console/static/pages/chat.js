@@ -11,7 +11,6 @@ import { chosenModel, collections, defaultModel, dialog, go, hasWriter, history,
   spoken, swap, tell, tellTrouble } from "../state.js";
 import { Icon } from "../parts/icons.js";
 import { dropFiles } from "../parts/uploads.js";
-import { leaf } from "../words.js";
 
 const NEAR = 6; // turns drawn in full at once; the others stand as plain text until one comes near
 
@@ -121,15 +120,10 @@ function toNote(event) {
 function Empty({ onAsk, temporary }) {
   const held = collections.value;
   const ready = held.some((c) => c.passages > 0);
-  const [files, setFiles] = useState(/** @type {string[]} */ ([]));
+  const [prompts, setPrompts] = useState(/** @type {string[]} */ ([]));
   useEffect(() => {
-    if (!ready) return;
-    get("/documents?limit=40").then(({ documents }) => {
-      const whole = documents.filter((/** @type {any} */ d) => d.state === "indexed").map((/** @type {any} */ d) => leaf(d.file));
-      setFiles([...new Set(whole)].slice(0, 3).map((name) => name.replace(/\.[a-z0-9]{1,5}$/i, "")));
-    }, () => {});
+    if (ready) get("/suggestions").then(({ questions }) => setPrompts(questions.slice(0, 3)), () => {});
   }, [ready]);
-  const prompts = files.map((name) => `What does “${name}” say?`);
   return html`<div class="empty">
     <h2>${temporary ? "A chat that leaves no trace" : "What would you like to know?"}</h2>
     ${temporary && html`<p>It is kept in memory only, stays out of the history, and is gone when you leave it.</p>`}

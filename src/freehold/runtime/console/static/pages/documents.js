@@ -66,7 +66,7 @@ function Row({ doc, only, onGone }) {
   ];
   return html`<tr>
     <td class="name">${doc.state === "indexed" ? html`<button class="link file-link" onClick=${open}>${doc.file}</button>` : html`<span>${doc.file}</span>`}
-      ${doc.reason && html`<small class=${doc.state === "failed" ? "bad" : ""}>${sentence(doc.reason)}</small>`}
+      ${(doc.note || doc.reason) && html`<small class=${doc.state === "failed" ? "bad" : ""}>${sentence(doc.note || doc.reason)}</small>`}
       ${!only && html`<small class="in-c">${doc.collection}</small>`}</td>
     <td><span class=${`tag ${colour}`}>${word}</span></td>
     <td class="n">${doc.passages ? number(doc.passages) : "–"}</td>
@@ -187,7 +187,7 @@ function NewCollection({ onName }) {
   useEffect(() => { if (open) field.current.focus(); }, [open]);
   const save = (/** @type {Event} */ e) => {
     e.preventDefault();
-    const name = field.current.value.trim();
+    const name = field.current.value.trim().replaceAll("/", "-"); // a name, not a path
     setOpen(false);
     if (name) onName(name);
   };

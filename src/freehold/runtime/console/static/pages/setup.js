@@ -104,14 +104,17 @@ function Drop({ onDone }) {
     const timer = setInterval(() => readCollections().catch(() => {}), 1000);
     return () => clearInterval(timer);
   }, []);
-  const first = held && `What is in ${held.name}?`;
+  const [first, setFirst] = useState("");
+  useEffect(() => {
+    if (held) get("/suggestions").then(({ questions }) => setFirst(questions[0] || `What is in ${held.name}?`), () => {});
+  }, [held?.passages]);
   return html`<section class="stack card wide-card" aria-labelledby="drop-h">
     <h1 id="drop-h" tabindex="-1">Your documents</h1>
     <p class="lede">PDF, Word, Markdown, web pages, text, tables, source code. They are read here and stay here.</p>
     <${DropField} collection="" big=${!now} />
     <${Progress} />
-    ${held && html`<div class="first"><p>Ready to answer from ${plural(held.passages, "passage")}.</p>
-      <button class="btn pri" onClick=${() => onDone(first || "")}>Ask: “${first}”</button></div>`}
+    ${held && first && html`<div class="first"><p>Ready to answer from ${plural(held.passages, "passage")}.</p>
+      <button class="btn pri" onClick=${() => onDone(first)}>Ask: “${first}”</button></div>`}
     <button class="btn wide" onClick=${() => onDone("")}>${now ? "Go to the chat" : "Skip this for now"}</button>
   </section>`;
 }

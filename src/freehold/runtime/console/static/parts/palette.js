@@ -58,7 +58,7 @@ export function Palette({ onClose }) {
       .sort((a, b) => b.score - a.score).slice(0, 8) : [];
     return [
       ...acts.slice(0, wanted ? 6 : 14),
-      ...chats.slice(0, wanted ? 8 : 5).map((c) => ({ kind: "Chat", text: c.title, note: (wanted && c.snippet) || when(c.updated_at),
+      ...chats.slice(0, wanted ? 8 : 5).map((c) => ({ kind: "Chat", text: c.title || "New chat", note: (wanted && c.snippet.replace(/[‹›]/g, "")) || when(c.updated_at),
         act: () => go(`/chat/${c.id}`) })),
       ...docs.map(({ f }) => ({ kind: "Document", text: leaf(f.file), note: f.collection,
         act: () => openDocument({ document_id: f.id, file: f.file, page: f.pages ? 1 : null, line: null }) })),

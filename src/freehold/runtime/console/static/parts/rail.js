@@ -21,8 +21,9 @@ export const newChat = (temporary = false) => {
   document.getElementById("question")?.focus();
 };
 
-/** @param {string} text @param {string} words each found word is marked */
+/** @param {string} text @param {string} words each found word is marked; the house marks its own with ‹ and › */
 function marked(text, words) {
+  if (text.includes("‹")) return text.split(/‹([^›]*)›/).map((part, i) => (i % 2 ? html`<mark>${part}</mark>` : part));
   const wanted = words.trim().split(/\s+/).filter(Boolean).map((w) => w.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   if (!wanted.length) return text;
   return text.split(new RegExp(`(${wanted.join("|")})`, "ig")).map((part, i) => (i % 2 ? html`<mark>${part}</mark>` : part));
@@ -66,10 +67,10 @@ function Row({ chat, words }) {
   ];
   return html`<li class="past">
     <a href=${`#/chat/${chat.id}`} aria-current=${here ? "page" : undefined} title=${when(chat.updated_at)}>
-      <span class="past-title">${marked(chat.title, words)}</span>
+      <span class="past-title">${marked(chat.title || "New chat", words)}</span>
       ${words && chat.snippet && html`<small>${marked(chat.snippet, words)}</small>`}</a>
     <button ref=${at} class="btn q icon-btn" aria-haspopup="menu" aria-expanded=${String(asks === "menu")}
-      aria-label=${`Acts for ${chat.title}`} onClick=${() => setAsks("menu")}><${Icon} name="more" /></button>
+      aria-label=${`Acts for ${chat.title || "New chat"}`} onClick=${() => setAsks("menu")}><${Icon} name="more" /></button>
     ${asks === "menu" && html`<${Menu} label=${chat.title} items=${items()} at=${at.current}
       onClose=${() => setAsks((now) => (now === "menu" ? "" : now))} />`}
     ${asks === "rename" && html`<${Rename} chat=${chat} onClose=${() => setAsks("")} />`}

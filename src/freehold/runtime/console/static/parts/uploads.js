@@ -6,7 +6,7 @@ import { readCollections, sentence } from "../state.js";
 
 const AT_ONCE = 4;
 const MOST_FILES = 5000;
-const MOST_BYTES = 2_000_000_000;
+const MOST_BYTES = 1024 ** 3;
 /** Folders nobody means when they drop a project. */
 const LEFT_OUT = new Set(["node_modules", "__pycache__", "venv", "target"]);
 
@@ -90,7 +90,7 @@ function begin(found, skipped, collection) {
   const kept = [];
   for (const { file, path } of found) {
     if (kept.length >= MOST_FILES) skipped.push({ path, reason: `more than ${MOST_FILES.toLocaleString("en-GB")} files at once` });
-    else if (file.size > MOST_BYTES) skipped.push({ path, reason: "larger than 2 GB" });
+    else if (file.size > MOST_BYTES) skipped.push({ path, reason: "larger than 1.1 GB" });
     else {
       // A dropped folder becomes a collection of its name; its files keep their paths inside it.
       const cut = path.indexOf("/");
@@ -132,7 +132,7 @@ async function send({ file, path, collection }) {
     try {
       const { document, unchanged } = await call("PUT", `/collections/${encodeURIComponent(collection)}/files/${escapePath(path)}`, file);
       const now = /** @type {Way} */ (way.value);
-      if (document.state === "failed") set({ failed: [...now.failed, { path, reason: document.reason }] });
+      if (document.state === "failed") set({ failed: [...now.failed, { path, reason: sentence(document.note || document.reason) }] });
       else if (unchanged) set({ unchanged: now.unchanged + 1 });
       else set({ stored: now.stored + 1, ids: [...now.ids, document.id] });
       return;
