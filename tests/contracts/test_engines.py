@@ -3,6 +3,7 @@
 Engines that adopt a server talk to a fake of it over a real socket.
 """
 
+import asyncio
 import contextlib
 import io
 import math
@@ -122,6 +123,24 @@ class TestAnAdoptedServer:
         async with stage(name, workshop, Faults(split=split)) as (engine, model, _):
             events = await gather(engine.chat(model, asking()))
         assert "".join(event.text for event in events[:-1]) == "".join(WORDS)
+
+    async def test_a_connection_serves_the_next_stream_too(
+        self, name: str, workshop: Workshop
+    ) -> None:
+        async with stage(name, workshop) as (engine, model, upstream):
+            for _ in range(5):
+                async with engine.chat(model, asking()) as events:
+                    while not isinstance(await anext(events), Done):
+                        pass
+                await asyncio.sleep(0.06)  # a chunked answer's connection rests 50 ms at first
+            assert upstream.connections == 1
+
+    async def test_a_server_that_closes_behind_a_stream_loses_no_call(
+        self, name: str, workshop: Workshop
+    ) -> None:
+        async with stage(name, workshop, Faults(close_after_stream=True)) as (engine, model, _):
+            for _ in range(20):
+                assert isinstance((await gather(engine.chat(model, asking())))[-1], Done)
 
     async def test_it_says_what_it_was_asked_to(self, name: str, workshop: Workshop) -> None:
         call = asking(

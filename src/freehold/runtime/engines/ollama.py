@@ -87,14 +87,13 @@ class Ollama:
 
     async def _events(self, answer: StreamedResponse, place: str) -> AsyncIterator[Event]:
         reader = LineReader(place)
-        ended = False
         async for line in answer.lines():
             for event in reader.read(line):
+                if isinstance(event, Done):
+                    await answer.settle()
+                    yield event
+                    return
                 yield event
-                ended = isinstance(event, Done)
-            if ended:
-                await answer.settle()
-                return
         message = f"{place} stopped in the middle of its answer"
         raise EngineCut(message, where=place, fix="ask again")
 

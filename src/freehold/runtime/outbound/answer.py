@@ -12,7 +12,7 @@ from freehold.runtime.outbound.connection import Connection
 from freehold.runtime.outbound.head import Headers
 from freehold.runtime.outbound.sse import EventReader, ServerEvent
 
-_SETTLE_S: Final = 0.1
+_SETTLE_S: Final = 0.005
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class StreamedResponse:
     async def settle(self) -> None:
         """Take what little is left after the end of the answer, so that the connection is kept.
 
-        For a reader that knows the end from the content; waits no longer than 0.1 s.
+        For a reader that knows the end from the content; waits no longer than 5 ms.
         """
         try:
             async with asyncio.timeout(_SETTLE_S):

@@ -86,8 +86,9 @@ class OpenAIWire:
         if not reader.ended and (last := events.close()) is not None:
             for piece in reader.read(last.data):
                 yield piece
-        yield reader.done()
+        done = reader.done()
         await answer.settle()
+        yield done
 
     async def embed(self, call: EmbedCall, upstream_name: str) -> Embeddings:
         """Vectors of unit length, one for each text. Raises as `chat`."""
