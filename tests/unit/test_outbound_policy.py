@@ -1,6 +1,7 @@
 """Where a request may go is decided on the address it really connects to."""
 
 import pytest
+from fakes.raw_server import RawServer
 
 from freehold.core.errors import BadRequest, EngineUnreachable, FreeholdError, RefusedForSafety
 from freehold.runtime.outbound.address import read_address
@@ -154,6 +155,38 @@ async def test_one_forbidden_address_of_a_name_spoils_it_all() -> None:
     async with Client(policy=Policy.PUBLIC, resolve=resolve) as client:
         with pytest.raises(RefusedForSafety):
             await client.request("GET", "http://example.test/")
+
+
+@pytest.mark.parametrize("later", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
+async def test_a_name_that_turns_to_loopback_later_reaches_nothing(later: str) -> None:
+    answers = iter([("0.0.0.1",), (later,), (later, "93.184.215.14")])
+
+    async def resolve(host: str, port: int) -> tuple[str, ...]:
+        del host, port
+        return next(answers)
+
+    async with RawServer() as canary, Client(policy=Policy.PUBLIC, resolve=resolve) as client:
+        for _ in range(3):
+            with pytest.raises(RefusedForSafety):
+                await client.request("GET", f"http://rebinding.test:{canary.port}/")
+        assert canary.connections == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_name_that_turns_between_two_hops_is_caught(status: int) -> None:
+    answers = iter([("127.0.0.1",), ("10.0.0.1",)])
+
+    async def resolve(host: str, port: int) -> tuple[str, ...]:
+        del host, port
+        return next(answers)
+
+    script = f"HTTP/1.1 {status} X\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n".encode()
+    async with RawServer([script]) as server:
+        client = Client(policy=Policy.LOOPBACK_ONLY, resolve=resolve, redirects=3)
+        async with client:
+            with pytest.raises(RefusedForSafety):
+                await client.request("GET", f"http://turning.test:{server.port}/a")
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(
