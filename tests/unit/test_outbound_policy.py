@@ -1,8 +1,8 @@
 """Where a request may go is decided on the address it really connects to."""
 
 import pytest
-from fakes.raw_server import RawServer
 
+from fakes.raw_server import RawServer
 from freehold.core.errors import BadRequest, EngineUnreachable, FreeholdError, RefusedForSafety
 from freehold.runtime.outbound.address import read_address
 from freehold.runtime.outbound.client import Client
