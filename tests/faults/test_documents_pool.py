@@ -13,6 +13,7 @@ import pytest
 
 from fakes import reading_child
 from fixtures.documents.pdf import pdf
+from freehold.core.errors import ChildFailed
 from freehold.core.log import Log
 from freehold.core.units import GIB, MIB
 from freehold.runtime.knowledge import reader
@@ -235,6 +236,17 @@ async def test_a_large_document_arrives_in_many_frames_in_order(log: Log, tmp_pa
     async with Readers(log) as readers:
         read = await readers.read(path, "long.csv")
     assert [piece.line for piece in read.pieces] == list(range(2, 3002))
+
+
+@pytest.mark.parametrize("boot", ["import sys; sys.exit(3)", "print('hello')", "no python"])
+async def test_a_child_that_does_not_start_is_said_to_have_failed(
+    log: Log, words: Path, monkeypatch: pytest.MonkeyPatch, boot: str
+) -> None:
+    monkeypatch.setattr(reader, "_BOOT", boot)
+    async with Readers(log) as readers:
+        with pytest.raises(ChildFailed):
+            await readers.read(words, "words.txt")
+        assert readers.children == ()
 
 
 async def test_a_name_no_system_takes_has_vanished(log: Log) -> None:

@@ -10,7 +10,7 @@ import pytest
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
-from fixtures.documents.office import book, presentation, with_member, word, workbook
+from fixtures.documents.office import book, opendocument, presentation, with_member, word, workbook
 from fixtures.documents.pdf import pdf
 from fixtures.documents.reading import Outcome, outcome
 
@@ -306,3 +306,51 @@ def test_bookmarks_of_a_pdf_are_its_headings(tmp_path: Path) -> None:
         (2, "Lease > Money", "More of it."),
         (2, "Law", "End."),
     ]
+
+
+def test_an_opendocument_text_keeps_headings_lists_and_tables(tmp_path: Path) -> None:
+    cells = "".join(
+        "<table:table-row>"
+        + "".join(f"<table:table-cell><text:p>{word}</text:p></table:table-cell>" for word in row)
+        + "</table:table-row>"
+        for row in (["Name", "Rent"], ["Ana", "900"])
+    )
+    body = (
+        '<text:h text:outline-level="1">Lease</text:h>'
+        '<text:p>The<text:s text:c="2"/><text:span>roof</text:span> is<text:tab/>mended.</text:p>'
+        '<text:h text:outline-level="2">Money</text:h>'
+        "<text:list><text:list-item><text:p>First</text:p></text:list-item>"
+        "<text:list-item><text:p>Second</text:p></text:list-item></text:list>"
+        f"<table:table>{cells}</table:table>"
+    )
+    assert under(outcome(tmp_path, "a.odt", opendocument("text", body))) == [
+        ("Lease", "The  roof is\tmended."),
+        ("Lease > Money", "- First\n- Second\nName: Ana; Rent: 900"),
+    ]
+
+
+def test_an_opendocument_table_has_sheets_and_rows(tmp_path: Path) -> None:
+    def row(*words: str, times: int = 1) -> str:
+        cells = "".join(
+            f"<table:table-cell><text:p>{word}</text:p></table:table-cell>" for word in words
+        )
+        return f'<table:table-row table:number-rows-repeated="{times}">{cells}</table:table-row>'
+
+    long = "words " * 40
+    body = (
+        f'<table:table table:name="Rents">{row("Name", "Note")}{row("Ana", long)}'
+        f"{row('', times=3)}<table:table-row><table:table-cell "
+        f'table:number-columns-repeated="1"/><table:table-cell><text:p>{long}</text:p>'
+        "</table:table-cell></table:table-row></table:table>"
+    )
+    read = outcome(tmp_path, "a.ods", opendocument("spreadsheet", body))
+    assert [(piece.heading, piece.line) for piece in read.pieces] == [("Rents", 2), ("Rents", 6)]
+    assert read.pieces[1].text.startswith("Note: words")
+
+
+def test_pages_of_an_opendocument_presentation_are_counted(tmp_path: Path) -> None:
+    body = (
+        "<draw:page><text:p>One.</text:p></draw:page><draw:page><text:p>Two.</text:p></draw:page>"
+    )
+    read = outcome(tmp_path, "a.odp", opendocument("presentation", body))
+    assert [(piece.page, piece.text) for piece in read.pieces] == [(1, "One."), (2, "Two.")]

@@ -36,6 +36,7 @@ from freehold.runtime.knowledge.read_wire import (
     Failed,
     Finished,
     Read,
+    Ready,
     Reply,
     frame,
 )
@@ -68,6 +69,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     confine(int(sys.argv[1]))
+    _send(out, frame(Ready()))
     while request := _next(requests):
         signal.setitimer(signal.ITIMER_REAL, request.seconds + _BACKSTOP_S)
         allow_cpu(request.seconds)

@@ -29,6 +29,10 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
     """Bytes a file may have."""
 
 
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The child has started and given up what it does not need; said once, first."""
+
+
 class Batch(msgspec.Struct, frozen=True, tag="batch"):
     """Pieces, in order."""
 
@@ -52,7 +56,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     fix: str = ""
 
 
-Reply = Batch | Finished | Failed
+Reply = Ready | Batch | Finished | Failed
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 REPLIES: Final = msgspec.msgpack.Decoder(Reply)

@@ -33,6 +33,7 @@ from freehold.runtime.knowledge.read_wire import (
     Failed,
     Finished,
     Read,
+    Ready,
     Reply,
     frame,
 )
@@ -44,6 +45,7 @@ _BOOT: Final = (
 _FILES_PER_CHILD: Final = 1_000
 _IDLE_S: Final = 10.0
 _LEAVE_S: Final = 2.0
+_START_S: Final = 30.0
 _LONGEST_NAME: Final = 500
 _BUFFER: Final = 512 * KIB
 _BROKE: Final = "the program that read it broke down over it"
@@ -146,6 +148,11 @@ class Readers:
                 return child
         child = await _Child.start(self._memory_limit)
         self._all.add(child)
+        try:
+            await child.greet()
+        except BaseException:
+            await child.gone(0)
+            raise
         return child
 
 
@@ -186,6 +193,16 @@ class _Child:
             message = f"no child to read documents could be started: {error.strerror}"
             raise ChildFailed(message) from error
         return cls(process)
+
+    async def greet(self) -> None:
+        """Wait until it is ready, so that its start is not held against a file."""
+        try:
+            async with asyncio.timeout(_START_S):
+                ready = await self._reply()
+        except (TimeoutError, EOFError, OSError, _Babble, msgspec.MsgspecError) as error:
+            raise ChildFailed("a child to read documents did not start") from error
+        if not isinstance(ready, Ready):
+            raise ChildFailed("a child to read documents started with the wrong word")
 
     @property
     def alive(self) -> bool:
@@ -255,6 +272,8 @@ class _Child:
                     pieces.extend(reply.pieces)
                     if len(pieces) > MOST_PIECES:
                         raise _Babble
+                case Ready():
+                    raise _Babble
                 case Finished():
                     self.sound = True
                     count = sum(len(piece.text) for piece in pieces)
