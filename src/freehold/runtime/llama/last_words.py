@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 _CANNOT_LOAD: Final = re.compile(r"error loading model: (?:error loading model [a-z]+: )?(.+)")
-"""Source: llama.cpp, src/llama.cpp, `llama_model_load`."""
+_CANNOT_FORMAT: Final = re.compile(r"common_chat_templates_init: error: (.+)")
+"""Sources: llama.cpp, src/llama.cpp (`llama_model_load`) and common/chat.cpp."""
 _MOST: Final = 64 * 1024
 _LONGEST: Final = 300
 
@@ -26,5 +27,8 @@ def reason_since(log: Path, start: int) -> str:
             said = file.read(_MOST).decode("utf-8", "replace")
     except OSError:
         return ""
-    found = _CANNOT_LOAD.findall(said)
-    return " ".join(found[-1].split())[:_LONGEST] if found else ""
+    for words, what in ((_CANNOT_LOAD, ""), (_CANNOT_FORMAT, "its chat template is wrong: ")):
+        found = words.findall(said)
+        if found:
+            return what + " ".join(found[-1].split())[:_LONGEST]
+    return ""
