@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import resource
 import shutil
+import socket
 import ssl
+import struct
 import subprocess
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -197,6 +199,26 @@ async def test_a_server_that_never_takes_the_connection_is_given_up() -> None:
     async with Client(resolve=resolve) as client:
         with pytest.raises(EngineUnreachable, match="in time"):
             await client.request("GET", "http://slow.test/", timeout_s=0.1)
+
+
+@loops
+@pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
+def test_a_server_that_hangs_up_at_once_is_unreachable(run: Run, reset: bool) -> None:
+    async def scenario() -> None:
+        def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if reset:
+                sock = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, Client() as client:
+            asked = (client.request("GET", f"http://127.0.0.1:{port}/") for _ in range(200))
+            found = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(error) for error in found} == {EngineUnreachable}
+
+    run(scenario())
 
 
 async def test_no_task_and_no_timer_is_left_behind() -> None:

@@ -1,6 +1,7 @@
 """What engines send, turned into events, with the habits of each make."""
 
 import base64
+import contextlib
 import json
 import math
 import struct
@@ -365,6 +366,21 @@ def test_ollamas_lines_become_events() -> None:
     assert events[:-1] == [Reasoning("hm"), Text("a")]
     assert isinstance(events[-1], Done)
     assert (events[-1].finish, events[-1].usage.completion_tokens) == ("length", 4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=60)
+        | st.sampled_from([b'{"done":true}', b'{"error":"x"}', b'{"message":{"content":"a"}}'])
+    )
+)
+def test_any_line_of_ollamas_gives_events_or_a_cut(given_lines: list[bytes]) -> None:
+    reader = ollama.LineReader(HERE)
+    with contextlib.suppress(EngineCut):
+        for line in given_lines:
+            for event in reader.read(line):
+                assert isinstance(event, Event)
 
 
 def test_ollama_is_told_to_refuse_what_does_not_fit() -> None:

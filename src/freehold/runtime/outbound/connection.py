@@ -100,10 +100,11 @@ class Connection(asyncio.Protocol):
 
     def start(self, request: bytes, body: bytes, *, no_body: bool) -> None:
         """Send a request; `no_body`: the answer has none, whatever its headers say."""
-        assert self._transport is not None
         self._clear(no_body=no_body)
         self._busy = True
-        if len(body) <= _HEAD_LIMIT:
+        if self._transport is None:  # taken, and closed again before anything could be said
+            self._fail("closed the connection")
+        elif len(body) <= _HEAD_LIMIT:
             self._transport.write(request + body)
         else:
             self._transport.write(request)
