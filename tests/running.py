@@ -46,7 +46,7 @@ class RunningHouse:
         return envelope["data"]
 
     def up(self) -> "RunningHouse":
-        token = self.home.parent / "admin.key"
+        token = self.home.with_suffix(".key")
         data = self.data(
             "up", "--detach", "--headless", "--admin-token-file", str(token), "--port", "0",
             *self.flags,
