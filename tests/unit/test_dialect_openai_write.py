@@ -183,6 +183,11 @@ def test_an_error_has_the_type_its_clients_know(card: ErrorCard, status: int, ki
     assert error["param"] == (card.where or None)
 
 
+def test_a_server_is_no_field_of_the_request() -> None:
+    card = EngineCut(where="127.0.0.1:8000").card()
+    assert json.loads(write_error(card, 502))["error"]["param"] is None
+
+
 VECTORS = Embeddings(
     vectors=(struct.pack("<2f", 0.6, 0.8), struct.pack("<2f", 1.0, 0.0)),
     dimensions=2,

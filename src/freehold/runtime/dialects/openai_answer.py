@@ -247,10 +247,13 @@ _TYPES: Final = {
     429: "rate_limit_error",
 }
 _SERVER: Final = 500
+_OF_CALLER: Final = "FH-CALL-"
+"""Only these errors have a field of the request as their place; others have a server."""
 
 
 def write_error(card: ErrorCard, status: int) -> bytes:
     """An error as the dialect's clients show it: message with the fix, our code, the field."""
     kind = _TYPES.get(status, "server_error" if status >= _SERVER else "invalid_request_error")
     message = f"{card.title}; {card.fix}" if card.fix else card.title
-    return _ENCODER.encode(_ErrorBody(_Error(message, kind, card.code, card.where or None)))
+    field = card.where if card.code.startswith(_OF_CALLER) else ""
+    return _ENCODER.encode(_ErrorBody(_Error(message, kind, card.code, field or None)))
