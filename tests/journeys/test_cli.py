@@ -264,7 +264,7 @@ def test_a_house_in_the_foreground_stops_in_order_on_ctrl_c(tmp_path: Path) -> N
         assert child.stdout is not None
         line = child.stdout.readline()
         assert "Freehold is at http://127.0.0.1:" in line
-        assert "set-up token" in line
+        assert "/#token=" in line
         children = house.data("status")["children"]
         child.send_signal(signal.SIGINT)
         assert child.wait(20) == 0

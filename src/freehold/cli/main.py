@@ -34,15 +34,11 @@ def _run(words: list[str], terminal: Terminal) -> int:
             words, prog_name="freehold", standalone_mode=False, obj=terminal
         )
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "freehold"
-        terminal.schema = schema_of(path)
-        message = error.format_message().rstrip(".")
-        wrong = UsageWrong(message[:1].lower() + message[1:], where=path, fix=f"{path} --help")
-        return terminal.fail(wrong)
+        return terminal.fail(_misused(error, terminal))
     except click.ClickException as error:
         return terminal.fail(FreeholdError(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
-        return terminal.fail(Interrupted("stopped"))
+        return _interrupted(terminal)
     except FreeholdError as error:
         return terminal.fail(error)
     except BrokenPipeError:
@@ -50,5 +46,21 @@ def _run(words: list[str], terminal: Terminal) -> int:
     except Exception as error:  # noqa: BLE001 - the last place that can say it in words
         fix = "report it with the lines that stand above"
         terminal.note(traceback.format_exc().rstrip())
-        return terminal.fail(Fault(f"{type(error).__name__}: {error}", fix=fix))
+        code = terminal.fail(Fault(f"{type(error).__name__}: {error}", fix=fix))
     return code if isinstance(code, int) else 0
+
+
+def _misused(error: click.UsageError, terminal: Terminal) -> UsageWrong:
+    """Click's error in our words, named after the command that was meant."""
+    path = error.ctx.command_path if error.ctx else "freehold"
+    terminal.schema = schema_of(path)
+    message = error.format_message().rstrip(".")
+    return UsageWrong(message[:1].lower() + message[1:], where=path, fix=f"{path} --help")
+
+
+def _interrupted(terminal: Terminal) -> int:
+    """Ctrl-C is no error to a person; a program is told in the envelope."""
+    if terminal.as_json:
+        return terminal.fail(Interrupted("stopped"))
+    terminal.note("\nstopped")
+    return Interrupted.exit_code

@@ -10,12 +10,12 @@ import click
 import msgspec
 
 from freehold.cli.commands.contract import Command
+from freehold.cli.house_log import in_words
 from freehold.cli.terminal import Terminal
 from freehold.core.errors import NotFound
 
 _TICK_S: Final = 0.2
 _TAIL: Final = 1 << 20
-_SAID: Final = ("t", "level", "part", "event")
 
 
 class Logs(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,36 +25,26 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...]
 
 
-class _Line(msgspec.Struct, frozen=True, kw_only=True):
-    t: float
-    level: str
-    part: str
-    event: str
-
-
 @click.command()
 @click.argument("name", default="house")
 @click.option("--follow", "-f", is_flag=True, help="Go on as more is written; Ctrl-C ends it.")
 @click.option("--lines", "-n", default=100, show_default=True, help="How many to begin with.")
 @click.pass_obj
 def logs(terminal: Terminal, name: str, follow: bool, lines: int) -> None:  # noqa: FBT001 - click's signature
-    """Show the log of the house, or of the process called NAME.
-
-    A house in the foreground writes its own log to the terminal it was started from.
-    """
+    """Show the log of the house, or of the process called NAME."""
     path = _find(terminal, name)
     last = _last_lines(path, lines)
     if not follow:
-        text = "\n".join(_readable(line) for line in last) or f"the log of {name} is empty"
+        text = "\n".join(in_words(line) for line in last) or f"the log of {name} is empty"
         terminal.answer(Logs(name=name, lines=tuple(last)), text)
         return
     if terminal.as_json:
         message = "--follow and --json do not go together: a followed log has no end"
         raise click.UsageError(message, click.get_current_context())
     for line in last:
-        terminal.stream(f"{_readable(line)}\n")
+        terminal.stream(f"{in_words(line)}\n")
     for line in _follow(path):
-        terminal.stream(f"{_readable(line)}\n")
+        terminal.stream(f"{in_words(line)}\n")
 
 
 def _find(terminal: Terminal, name: str) -> Path:
@@ -63,7 +53,7 @@ def _find(terminal: Terminal, name: str) -> Path:
     known = sorted(path.stem for path in folder.glob("*.log")) if folder.is_dir() else []
     if name not in known:
         message = f"there is no log called {name!r}"
-        fix = f"there are: {', '.join(known)}" if known else "no house has run detached here yet"
+        fix = f"there are: {', '.join(known)}" if known else "no house has run here yet"
         raise NotFound(message, where=str(folder), fix=fix)
     return folder / f"{name}.log"
 
@@ -103,22 +93,6 @@ def _was_put_away(path: Path, handle: int) -> bool:
         return False
     held = os.fstat(handle)
     return now.st_ino != held.st_ino or now.st_size < os.lseek(handle, 0, os.SEEK_CUR)
-
-
-def _readable(line: str) -> str:
-    """A line of the house's own log in words; any other line as it is."""
-    try:
-        said = msgspec.json.decode(line, type=dict[str, object])
-        head = msgspec.convert(said, type=_Line)
-    except msgspec.MsgspecError:
-        return line
-    rest = "  ".join(f"{key}={value}" for key, value in said.items() if key not in _SAID)
-    return f"{_clock(head.t)} {head.level:<7} {head.part}: {head.event}  {rest}".rstrip()
-
-
-def _clock(seconds: float) -> str:
-    """Time of day where this terminal is."""
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 COMMAND: Final = Command(summary="Show what the house wrote.", group="Start", command=logs)

@@ -10,6 +10,7 @@ import msgspec
 
 from freehold.cli.commands.contract import Command
 from freehold.cli.detach import Word, send, start_detached
+from freehold.cli.house_log import kept
 from freehold.cli.pages import open_page
 from freehold.cli.terminal import Terminal
 from freehold.core.errors import ErrorCard, FreeholdError
@@ -78,7 +79,11 @@ def up(context: click.Context, /, report_to: int | None, **typed: object) -> Non
         took = round(terminal.clock.now() - start, 3)
         _say(terminal, flags, msgspec.structs.replace(ready, ready_s=Seconds(took)))
         return
-    context.exit(_run(options, lambda ready: _say(terminal, flags, ready)))
+    with kept(options.home.house_log, watched=True):
+        code = _run(options, lambda ready: _say(terminal, flags, ready))
+    if terminal.watched:
+        terminal.note("\nstopped")
+    context.exit(code)
 
 
 def _options(terminal: Terminal, flags: _Flags) -> UpOptions:
@@ -153,7 +158,8 @@ def _report(terminal: Terminal, flags: _Flags, pipe: int) -> int:
 
     try:
         options = msgspec.structs.replace(_options(terminal, flags), detached=True)
-        return _run(options, announce)
+        with kept(options.home.house_log, watched=False):
+            return _run(options, announce)
     except FreeholdError as error:
         if not said:
             findings = tuple(
@@ -169,9 +175,9 @@ def _say(terminal: Terminal, flags: _Flags, ready: Ready) -> None:
     """One line: where the house is, and the token that makes its first owner."""
     found = Up(url=ready.url, pid=ready.pid, ready_s=ready.ready_s, setup_token=ready.setup_token)
     page = f"{ready.url}/#token={ready.setup_token}" if ready.setup_token else ready.url
-    token = f"  set-up token {ready.setup_token}" if ready.setup_token else ""
+    once = "with a set-up token that works once; " if ready.setup_token else ""
     stop = terminal.command("down") if flags.detach else "Ctrl-C"
-    terminal.answer(found, f"Freehold is at {ready.url}{token}  ({stop} stops it)")
+    terminal.answer(found, f"Freehold is at {page}  ({once}{stop} stops it)")
     may_open = not flags.headless and flags.open is not False
     if may_open and (flags.open or (terminal.watched and terminal.environment.display)):
         open_page(page)
