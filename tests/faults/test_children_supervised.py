@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -272,6 +273,31 @@ async def test_no_child_outlives_a_parent_that_was_killed(tmp_path: Path) -> Non
     parent.kill()
     await parent.wait()
     await until(lambda: not any(map(alive, pids)))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize(("words", "tied"), [(b"", False), (b"left to read", True)])
+async def test_an_input_that_ended_before_the_tie_says_that_the_parent_is_gone(
+    kind: str, words: bytes, tied: bool
+) -> None:
+    if kind == "pipe":
+        theirs, ours = os.pipe()
+    else:
+        theirs, ours = (end.detach() for end in socket.socketpair())
+    os.write(ours, words) if words else None
+    os.close(ours)
+    source = str(Path(__file__).parents[2] / "src")
+    script = "from freehold.runtime.supervise.leash import tie; tie(); print('tied')"
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script),
+        stdin=theirs,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": source},
+    )
+    os.close(theirs)
+    async with asyncio.timeout(DEADLINE_S):
+        said, _ = await child.communicate()
+    assert (said == b"tied\n") == tied
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")

@@ -267,6 +267,33 @@ async def test_a_database_of_another_program_is_left_alone(
         await opened(tmp_path, steps(FIRST))
 
 
+async def test_a_damaged_database_is_said_with_the_way_out(
+    tmp_path: Path, steps: Callable[..., str]
+) -> None:
+    package = steps(FIRST)
+    database = await opened(tmp_path, package)
+    for number in range(200):
+        await database.write(insert(f"{number} " + "x" * 100))
+    await database.close()
+    path = tmp_path / "db" / "house.sqlite"
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    database = await opened(tmp_path, package)
+    with pytest.raises(StoreFailed, match="malformed") as damaged:
+        await database.read(texts)
+    assert "backups" in damaged.value.fix
+    await database.close()
+
+
+async def test_an_empty_file_is_a_new_database(tmp_path: Path, steps: Callable[..., str]) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "house.sqlite").touch()
+    database = await opened(tmp_path, steps(FIRST))
+    assert await database.write(insert("a")) == 1
+    await database.close()
+
+
 async def test_what_a_killed_migration_left_is_cleared_away(
     tmp_path: Path, steps: Callable[..., str]
 ) -> None:

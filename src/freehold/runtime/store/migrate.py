@@ -61,10 +61,11 @@ def migrate(path: Path, package: str, *, backups: Path, log: Log, clock: Clock) 
     wanted = steps(package)
     copy = path.with_name(f"{path.name}.new")
     _discard(copy)
-    version = _version(path, newest=len(wanted)) if path.exists() else 0
-    if path.exists() and version == len(wanted):
+    there = path.exists() and path.stat().st_size > 0
+    version = _version(path, newest=len(wanted)) if there else 0
+    if there and version == len(wanted):
         return
-    backup = _back_up(path, version, backups, clock) if path.exists() else None
+    backup = _back_up(path, version, backups, clock) if there else None
     try:
         if backup is not None:
             _duplicate(path, copy)

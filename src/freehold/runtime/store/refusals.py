@@ -16,7 +16,10 @@ def from_sqlite(error: apsw.Error, path: Path) -> FreeholdError:
         return disk_full(path)
     if isinstance(error, apsw.ConstraintError):
         return Conflict(f"it does not fit what is stored: {error}")
-    return StoreFailed(f"the database could not be used: {error}", where=str(path))
+    fix = ""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        fix = "stop the house and put the newest copy from its backups folder in the place of it"
+    return StoreFailed(f"the database could not be used: {error}", where=str(path), fix=fix)
 
 
 def from_system(error: OSError, path: Path) -> FreeholdError:

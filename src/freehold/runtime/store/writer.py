@@ -54,7 +54,9 @@ class Work(Generic[T]):
         """Tell the one who waits; on the event loop."""
         if self.future.done():
             return
-        if self.error is not None:
+        if isinstance(self.error, StopIteration):  # which no future takes
+            self.future.set_exception(RuntimeError("the work raised StopIteration"))
+        elif self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)  # type: ignore[arg-type]  # None is T's own None
@@ -138,8 +140,12 @@ class Writer:
     def _commit(self, connection: apsw.Connection, group: Sequence[Work[Any]]) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for work in group:
-                _run_one(connection, work, self._path)
+            if len(group) == 1 and not _run(connection, group[0], self._path):
+                connection.execute("ROLLBACK")
+                return
+            if len(group) > 1:
+                for work in group:
+                    _run_apart(connection, work, self._path)
             connection.execute("COMMIT")
         except apsw.Error as error:
             self._undo(connection, group, error)
@@ -204,26 +210,37 @@ class Writer:
             work.error = type(error)(str(error), where=error.where, fix=error.fix)
 
 
-def _run_one(connection: apsw.Connection, work: Work[Any], path: Path) -> None:
-    """Run one work in its savepoint; its own failure undoes it alone.
+def _run_apart(connection: apsw.Connection, work: Work[Any], path: Path) -> None:
+    """Run one work of several in its savepoint, so that its failure undoes it alone.
+
+    Raises:
+        apsw.Error: as `_run`.
+    """
+    connection.execute("SAVEPOINT work")
+    if not _run(connection, work, path):
+        connection.execute("ROLLBACK TO work")
+    connection.execute("RELEASE work")
+
+
+def _run(connection: apsw.Connection, work: Work[Any], path: Path) -> bool:
+    """Run one work; False when it failed by itself and is to be undone.
 
     Raises:
         apsw.Error: the transaction itself is lost (disk full, disk error).
     """
-    connection.execute("SAVEPOINT work")
     try:
         work.result = work.run(connection)
-    except Exception as error:  # whatever the caller's own code raised is theirs
-        lost = not connection.in_transaction
-        if isinstance(error, apsw.Error):
-            if lost or isinstance(error, apsw.FullError | apsw.IOError):
-                raise
-            work.error = from_sqlite(error, path)
-            work.error.__cause__ = error
-        else:
-            work.error = error
-        connection.execute("ROLLBACK TO work")
-    connection.execute("RELEASE work")
+    except apsw.Error as error:
+        fatal = isinstance(error, apsw.FullError | apsw.IOError)
+        if fatal or not connection.in_transaction:
+            raise
+        work.error = from_sqlite(error, path)
+        work.error.__cause__ = error
+        return False
+    except Exception as error:  # noqa: BLE001 - whatever the caller's own code raised is theirs
+        work.error = error
+        return False
+    return True
 
 
 def _settle(group: Sequence[Work[Any]]) -> None:

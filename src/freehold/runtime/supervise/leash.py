@@ -10,11 +10,14 @@ input is the leash: its end says that the parent is gone.
 Imports nothing of Freehold: it runs as a bare file before the child does.
 """
 
+import array
 import ctypes
+import fcntl
 import os
 import select
 import signal
 import sys
+import termios
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -36,10 +39,14 @@ def tie(parent: int = 0) -> None:
 
 
 def _hung_up(descriptor: int) -> bool:
-    """Whether a pipe's other end is closed and nothing is left to read."""
+    """Whether the other end of a pipe or socket is closed and nothing is left to read."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return any(event & select.POLLHUP and not event & select.POLLIN for _, event in poll.poll(0))
+    if not any(event & select.POLLHUP for _, event in poll.poll(0)):
+        return False
+    left = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, left)
+    return left[0] == 0
 
 
 def main() -> None:
