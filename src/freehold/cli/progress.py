@@ -33,7 +33,7 @@ class Progress:
         if self._last is not None and now - self._last < every:
             return
         self._last = now
-        line = f"{self._label}  {text}"
+        line = f"{self._label}  {text}".rstrip()
         if self._terminal:
             self._out.write(f"\r\x1b[K{line[: self._columns - 1]}")
         else:
