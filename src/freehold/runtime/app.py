@@ -40,6 +40,7 @@ from freehold.runtime.knowledge import minilm
 from freehold.runtime.knowledge.embed import Embedder, lower_priority
 from freehold.runtime.knowledge.library import Library
 from freehold.runtime.knowledge.reader import Readers
+from freehold.runtime.machine.cpu import read_cpu
 from freehold.runtime.machine.machine import read_machine
 from freehold.runtime.models.shelf import Shelf
 from freehold.runtime.outbound.client import Client
@@ -185,7 +186,7 @@ def _embedder(
             if child.name == f"llama:{model}" and child.pid:
                 lower_priority(child.pid)
 
-    cores = min(os.cpu_count() or 1, MOST_EMBEDDING_CHILDREN)
+    cores = min(read_cpu().cores, MOST_EMBEDDING_CHILDREN)
     return Embedder(engine, fetch, clock, log, children=cores, slow_down=slow_down)
 
 
@@ -198,8 +199,8 @@ def _pip() -> tuple[str, ...]:
 
 
 def _threads(options: UpOptions) -> int:
-    """Threads for a model: what the owner says, else one less than the cores, at least one."""
-    return options.spec.models.threads or max(1, (os.cpu_count() or 2) - 1)
+    """Threads for a model: what the owner says, else what this process may use of the cores."""
+    return options.spec.models.threads or read_cpu().threads
 
 
 def _url(options: UpOptions, door: socket) -> str:

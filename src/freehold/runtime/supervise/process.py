@@ -74,16 +74,18 @@ class Process(asyncio.SubprocessProtocol):
     async def end(self, grace_s: float) -> None:
         """Ask it to end if there is grace, then make it and all of its group end; never raises."""
         assert self._transport is not None
-        pipe = self._transport.get_pipe_transport(0)
-        if pipe is not None:
-            pipe.close()
-        if not self.ended.done() and grace_s > 0:
-            _signal_group(self.pid, signal.SIGTERM)
-            await asyncio.wait((self.ended,), timeout=grace_s)
-        _signal_group(self.pid, signal.SIGKILL)
-        await asyncio.wait((self.ended,), timeout=_KILLED_S)
-        await asyncio.wait((self._silent,), timeout=_LAST_WORDS_S)
-        self._transport.close()
+        try:
+            pipe = self._transport.get_pipe_transport(0)
+            if pipe is not None:
+                pipe.close()
+            if not self.ended.done() and grace_s > 0:
+                _signal_group(self.pid, signal.SIGTERM)
+                await asyncio.wait((self.ended,), timeout=grace_s)
+            _signal_group(self.pid, signal.SIGKILL)
+            await asyncio.wait((self.ended,), timeout=_KILLED_S)
+            await asyncio.wait((self._silent,), timeout=_LAST_WORDS_S)
+        finally:
+            self._transport.close()  # also when whoever waits for the end is cancelled
         await self._output.settle()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
