@@ -12,12 +12,12 @@ from freehold.runtime.supervise.backoff import (
 )
 
 
-def crash_at_once(times: int, clock: ManualClock) -> list[Verdict]:
-    """A child that dies as soon as it is started."""
+def crash_at_once(times: int, clock: ManualClock, up_s: float = 0.0) -> list[Verdict]:
+    """A child that dies as soon as it is started, or as soon as it is ready."""
     made: list[Verdict] = []
     crashes = Crashes()
     for _ in range(times):
-        made.append(after_crash(crashes, clock.now(), up_s=0.0))
+        made.append(after_crash(crashes, clock.now(), up_s))
         crashes = made[-1].crashes
         clock.advance(made[-1].wait_s)
     return made
@@ -33,6 +33,12 @@ def test_the_fifth_crash_in_a_minute_makes_it_degraded_and_tried_every_thirty_se
     verdicts = crash_at_once(8, ManualClock())
     assert [verdict.crashes.degraded for verdict in verdicts] == [False] * 4 + [True] * 4
     assert [verdict.wait_s for verdict in verdicts[4:]] == [LONGEST_WAIT_S] * 4
+
+
+def test_a_child_that_gets_ready_and_is_killed_again_is_back_within_two_seconds() -> None:
+    verdicts = crash_at_once(8, ManualClock(), up_s=0.1)
+    assert [verdict.wait_s for verdict in verdicts] == [0.5, 1.0] + [2.0] * 6
+    assert verdicts[-1].crashes.degraded
 
 
 def test_a_child_that_served_for_a_minute_has_a_clean_slate() -> None:
