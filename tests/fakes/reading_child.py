@@ -76,6 +76,14 @@ def _say(data: bytes, *, then_leave: bool = False) -> Callable[[Read], Iterator[
     return say
 
 
+def _stumble(request: Read) -> Iterator[Reply]:
+    been = Path(os.fsdecode(request.path) + ".been")
+    if not been.exists():
+        been.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from _sound(request)
+
+
 def _flood(_request: Read) -> Iterator[Reply]:
     while True:
         yield Batch((Piece("again"),) * PIECES_PER_FRAME)
@@ -101,4 +109,5 @@ FAULTS: Final[dict[str, Callable[[Read], Iterator[Reply]]]] = {
     "huge": _say(b"\xff\xff\xff\xff"),
     "half": _say(b"\x00\x00\x10\x00only a little", then_leave=True),
     "flood": _flood,
+    "stumble": _stumble,
 }

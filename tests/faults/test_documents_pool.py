@@ -1,8 +1,10 @@
 """Reading children that hang, die, eat or babble: the file gets a reason, the next one is fine."""
 
 import asyncio
+import functools
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from freehold.core.errors import ChildFailed
 from freehold.core.log import Log
 from freehold.core.units import GIB, MIB
 from freehold.runtime.knowledge import reader
-from freehold.runtime.knowledge.read.contract import Unreadable
+from freehold.runtime.knowledge.read.contract import ReadFile, Unreadable
 from freehold.runtime.knowledge.reader import Readers
 
 DEADLINE_S = 20.0
@@ -89,6 +91,37 @@ async def test_a_child_that_fails_is_replaced_and_the_next_file_is_read(
     assert (await scripted.read(words, "words.txt")).pieces[0].text == "Only words."
 
 
+async def test_a_file_whose_child_was_killed_is_tried_once_more(
+    scripted: Readers, words: Path
+) -> None:
+    assert (await scripted.read(words, "stumble")).pieces[0].text == "Only words."
+
+
+async def test_children_killed_at_random_lose_no_file(log: Log, tmp_path: Path) -> None:
+    chance = random.Random(7)
+    done = 0
+
+    async def read_one(readers: Readers, path: Path) -> ReadFile:
+        nonlocal done
+        read = await readers.read(path, path.name)
+        done += 1
+        return read
+
+    paths = [tmp_path / f"{number}.txt" for number in range(200)]
+    for path in paths:
+        path.write_text(f"Words of {path.name}. " * 300)
+    async with Readers(log, workers=2) as readers:
+        reading = asyncio.gather(*(read_one(readers, path) for path in paths))
+        for _ in range(6):
+            await until(lambda: bool(readers.children) or reading.done())
+            for child in chance.sample(readers.children, min(1, len(readers.children))):
+                os.kill(child, signal.SIGKILL)
+            enough = done + chance.randint(20, 30)
+            await until(functools.partial(lambda some: done >= some or reading.done(), enough))
+        for path, read in zip(paths, await reading, strict=True):
+            assert path.name in read.pieces[0].text
+
+
 async def test_a_file_that_fails_in_order_keeps_its_child(log: Log, words: Path) -> None:
     async with Readers(log, workers=1) as readers:
         await readers.read(words, "words.txt")
@@ -157,6 +190,18 @@ async def test_no_child_outlives_the_pool(log: Log, words: Path) -> None:
         born = readers.children
     assert born
     assert not any(alive(pid) for pid in born)
+
+
+async def test_a_pool_that_ends_ends_the_reading_under_way(log: Log, words: Path) -> None:
+    async with Readers(log) as readers:
+        (words.parent / "long.txt").write_text("\u8a9e" * 8_000_000, encoding="utf-8")
+        stuck = asyncio.ensure_future(readers.read(words.parent / "long.txt", "a.txt"))
+        await until(lambda: bool(readers.children))
+        born = readers.children
+    with pytest.raises((Unreadable, ChildFailed)):
+        await stuck
+    assert readers.children == ()
+    await until(lambda: not any(alive(pid) for pid in born))
 
 
 async def test_a_killed_idle_child_is_replaced_unseen(log: Log, words: Path) -> None:

@@ -80,3 +80,15 @@ def test_a_very_long_text_is_read_to_its_bound_and_says_so(tmp_path: Path) -> No
     line = b"The landlord mends the roof of the house and pays for all of it himself.\n"
     read = outcome(tmp_path, "a.log", line * 400_000)
     assert "only its first" in read.note
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "koi8-r", "windows-1250", "gb18030"])
+def test_a_page_is_read_in_the_encoding_it_declares(encoding: str, tmp_path: Path) -> None:
+    said = {
+        "shift_jis": "日本語の屋根",
+        "koi8-r": "Крыша",
+        "windows-1250": "Střecha",
+        "gb18030": "屋顶",
+    }
+    page = f'<html><head><meta charset="{encoding}"></head><body>{said[encoding]}</body></html>'
+    assert outcome(tmp_path, "a.html", page.encode(encoding)).text == said[encoding]

@@ -2,6 +2,7 @@ r"""Bytes into text: encoding found, line ends made `\n`, unstorable signs remov
 
 import codecs
 import re
+from contextlib import suppress
 from typing import Final
 
 from freehold.runtime.knowledge.pieces import Unreadable
@@ -15,6 +16,10 @@ _MARKS: Final = (
 )
 _NEVER: Final = re.compile("[\x00\ud800-\udfff]")
 _CONTROL: Final = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
+_OLD_ENCODINGS: Final = re.compile(
+    r"(?i)(?:iso-?8859-?\d+|windows-?\d+|cp-?\d+|koi8-?[ru]|shift[-_]jis|euc-(?:jp|kr)|iso-2022-\w+"
+    r"|gb\w*|big5\w*|mac\w+|tis-620)"
+)
 _SAMPLE: Final = 16_384
 _LEAST: Final = 8
 
@@ -27,13 +32,17 @@ def looks_like_text(start: bytes) -> bool:
     return odd * 100 <= len(start)
 
 
-def decode(data: bytes) -> str:
+def decode(data: bytes, declared: str = "") -> str:
     r"""The text of a file; its lines end in `\n` and are numbered as in the file.
+
+    Args:
+        data: the bytes.
+        declared: encoding the file itself names; used when the bytes do not show another.
 
     Raises:
         Unreadable: `damaged`, when the bytes are no text.
     """
-    return clean(_decoded(data))
+    return clean(_decoded(data, declared))
 
 
 def clean(text: str) -> str:
@@ -43,11 +52,10 @@ def clean(text: str) -> str:
     return _NEVER.sub("", text) if _NEVER.search(text) else text
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, declared: str) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            text = data.decode(encoding, "replace")
-            return text.removeprefix("\ufeff")
+            return data.decode(encoding, "replace").removeprefix("\ufeff")
     if wide := _wide(data[:_SAMPLE]):
         return data.decode(wide, "replace")
     try:
@@ -55,13 +63,19 @@ def _decoded(data: bytes) -> str:
     except UnicodeDecodeError as error:
         if _mostly_utf8(data, error):
             return data.decode("utf-8", "replace")
+    return _old(data, declared)
+
+
+def _old(data: bytes, declared: str) -> str:
+    """Text from before Unicode: as declared, else as Windows wrote it in Western Europe."""
+    if _OLD_ENCODINGS.fullmatch(declared):
+        with suppress(LookupError, UnicodeDecodeError):
+            return data.decode(declared)
     if not looks_like_text(data[:_SAMPLE]):
-        message = "the file holds bytes that are no text"
-        raise Unreadable("damaged", message)
-    try:
+        raise Unreadable("damaged", "the file holds bytes that are no text")
+    with suppress(UnicodeDecodeError):
         return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return data.decode("latin-1")
 
 
 def _mostly_utf8(data: bytes, error: UnicodeDecodeError) -> bool:

@@ -1,17 +1,19 @@
 """Reads files in a small pool of confined children, so that no document can hurt the house.
 
-A child that hangs, dies or wants too much memory is killed, and the file it was reading gets that
-as its reason; the next file meets a fresh child. Children start when there is something to read
-and leave soon after there is not.
+A child that hangs or wants too much memory is killed, and the file it was reading gets that as its
+reason. One that dies is followed by another, which tries the file again, twice at most: it may
+have been killed for no fault of the file. The next file meets a fresh child. Children start when
+there is something to read and leave soon after there is not.
 """
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -43,9 +45,12 @@ _BOOT: Final = (
     "from freehold.runtime.knowledge.read_child import main; main()"
 )
 _FILES_PER_CHILD: Final = 1_000
+T = TypeVar("T")
+
 _IDLE_S: Final = 10.0
 _LEAVE_S: Final = 2.0
 _START_S: Final = 30.0
+_ATTEMPTS: Final = 3
 _LONGEST_NAME: Final = 500
 _BUFFER: Final = 512 * KIB
 _BROKE: Final = "the program that read it broke down over it"
@@ -81,6 +86,7 @@ class Readers:
         self._idle_s = idle_s
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +97,7 @@ class Readers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closed = True
         self._idle.clear()
         for child in self._all:
             child.dismiss()
@@ -116,19 +123,28 @@ class Readers:
         """
         request = self._request(path, name)
         async with self._room:
-            child = await self._child()
-            try:
-                return await child.read(request, self._time_limit_s)
-            except Unreadable as error:
-                error.where = error.where or name
-                raise
-            finally:
-                if child.sound and child.files < _FILES_PER_CHILD:
-                    self._idle.append(child)
-                    child.dismiss_after(self._idle_s, self._idle)
-                else:
-                    self._log.info("reading child ended", pid=child.pid, files=child.files)
-                    await child.gone(0)
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    return await self._once(request, name)
+                except (_Died, ChildFailed) as error:
+                    if self._closed:
+                        raise
+                    self._log.warning("reading child died", error=str(error))
+            return await self._once(request, name)
+
+    async def _once(self, request: bytes, name: str) -> ReadFile:
+        child = await self._child()
+        try:
+            return await child.read(request, self._time_limit_s)
+        except Unreadable as error:
+            error.where = error.where or name
+            raise
+        finally:
+            if child.sound and not self._closed and child.files < _FILES_PER_CHILD:
+                self._idle.append(child)
+                child.dismiss_after(self._idle_s, self._idle)
+            else:
+                await child.gone(0)
 
     def _request(self, path: Path, name: str) -> bytes:
         known = name.encode("utf-8", "replace").decode()[-_LONGEST_NAME:]
@@ -140,20 +156,34 @@ class Readers:
         return frame(Read(place, known, self._time_limit_s, self._largest))
 
     async def _child(self) -> "_Child":
+        if self._closed:
+            raise ChildFailed("nothing is read any more: the house is closing")
         self._all = {child for child in self._all if child.alive}
         while self._idle:
             child = self._idle.pop()
             child.stay()
             if child.alive:
                 return child
+        return await self._started()
+
+    async def _started(self) -> "_Child":
         child = await _Child.start(self._memory_limit)
         self._all.add(child)
+        if self._closed:
+            child.dismiss()
         try:
             await child.greet()
+        except ChildFailed:
+            await child.gone(_LEAVE_S)
+            raise
         except BaseException:
             await child.gone(0)
             raise
         return child
+
+
+class _Died(Unreadable):
+    """The child died over a file, or seems to have lost its mind."""
 
 
 class _Babble(Exception):
@@ -172,6 +202,7 @@ class _Child:
         self._leaving: asyncio.TimerHandle | None = None
         self.pid = process.pid
         self.files = 0
+        self._reading = False
         self.sound = True
         """Whether it may be given another file."""
 
@@ -198,7 +229,7 @@ class _Child:
         """Wait until it is ready, so that its start is not held against a file."""
         try:
             async with asyncio.timeout(_START_S):
-                ready = await self._reply()
+                ready = await self._alone(self._reply())
         except (TimeoutError, EOFError, OSError, _Babble, msgspec.MsgspecError) as error:
             raise ChildFailed("a child to read documents did not start") from error
         if not isinstance(ready, Ready):
@@ -213,12 +244,12 @@ class _Child:
         self.sound = False
         try:
             async with asyncio.timeout(limit_s):
-                return await self._exchange(request)
+                return await self._alone(self._exchange(request))
         except TimeoutError as error:
             message = f"reading it took longer than {limit_s:g} seconds"
             raise Unreadable("too-slow", message) from error
         except (_Babble, msgspec.MsgspecError) as error:
-            raise Unreadable("crashed", _BROKE) from error
+            raise _Died("crashed", _BROKE) from error
         except (EOFError, OSError) as error:
             raise await self._obituary() from error
 
@@ -256,10 +287,19 @@ class _Child:
 
     async def _drained(self) -> None:
         """Read to the end, without which the pipe would never be seen to close."""
-        while await self._from.read(_BUFFER):
-            pass
+        if not self._reading:
+            while await self._from.read(_BUFFER):
+                pass
         await self._process.wait()
         self._to.close()
+
+    async def _alone(self, exchange: Coroutine[Any, Any, T]) -> T:
+        """Keep note that its output is being read, which only one may do at a time."""
+        self._reading = True
+        try:
+            return await exchange
+        finally:
+            self._reading = False
 
     async def _exchange(self, request: bytes) -> ReadFile:
         self._to.write(request)
@@ -295,8 +335,8 @@ class _Child:
         match -(self._process.returncode or 0):
             case signal.SIGKILL:
                 message = "reading it took more memory than the machine had"
-                return Unreadable("too-much-memory", message)
+                return _Died("too-much-memory", message)
             case signal.SIGXCPU | signal.SIGALRM:
                 return Unreadable("too-slow", "reading it took too long")
             case _:
-                return Unreadable("crashed", _BROKE)
+                return _Died("crashed", _BROKE)

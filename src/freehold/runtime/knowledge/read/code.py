@@ -25,7 +25,7 @@ _ENDINGS: Final = (
 )
 _TAB: Final = 4
 _DEEPEST: Final = 4
-_CUT_FROM: Final = 120
+_FILLED: Final = 400
 
 
 def _detects(_head: Head) -> bool:
@@ -45,8 +45,8 @@ def _pieces(lines: list[str]) -> Iterator[Piece]:
         definition = _DEFINITION.match(line)
         blank = not line.strip()
         cost = tokens(line)
-        pause = definition is not None and size >= _CUT_FROM
-        pause = pause or (blank and size >= SHORTEST)
+        pause = definition is not None and size >= SHORTEST
+        pause = pause or (blank and size >= _FILLED)
         if held and (pause or size + len(line) > LONGEST or used + cost > MOST_TOKENS):
             yield from _out(held, start, heading)
             held, size, used = [], 0, 0
