@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -272,3 +273,28 @@ def test_a_house_in_the_foreground_stops_in_order_on_ctrl_c(tmp_path: Path) -> N
     for each in children:
         assert not _runs(each["pid"])
     house.data("status", code=5)
+
+
+def test_a_house_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    pid = house.up()["pid"]
+    children = [each["pid"] for each in house.data("status")["children"]]
+    os.kill(pid, signal.SIGKILL)
+    for each in (pid, *children):
+        handle = _pidfd(each)
+        if handle is not None:
+            assert select.select([handle], [], [], 20)[0], f"{each} lives on"
+            os.close(handle)
+    assert house.data("status", code=5)["code"] == "FH-HOUSE-005"
+    again = house.up()
+    assert again["pid"] != pid
+    assert house.data("status")["state"] == "ok"
+    house.run("down")
+
+
+def _pidfd(pid: int) -> int | None:
+    """A handle that becomes readable when the process ends; nothing if it already has."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None

@@ -85,21 +85,26 @@ def docs() -> None:
 
 @docs.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--collection", "-c", default=_DEFAULT_COLLECTION, help="Where to add them.")
+@click.option(
+    "--collection", "-c", help="Where to add them (the name of the one folder, else documents)."
+)
 @click.pass_obj
-def add(terminal: Terminal, paths: tuple[Path, ...], collection: str) -> None:
+def add(terminal: Terminal, paths: tuple[Path, ...], collection: str | None) -> None:
     """Add folders and files of this machine, and wait until they can be searched.
 
     What did not change since the last time is left as it is; what is gone is forgotten.
     """
     progress = terminal.progress("reading")
-    body = {"paths": [str(path.resolve()) for path in paths]}
+    whole = [path.resolve() for path in paths]
+    body = {"paths": [str(path) for path in whole]}
+    one_folder = whole[0].name if len(whole) == 1 and whole[0].is_dir() else ""
+    into = collection or one_folder or _DEFAULT_COLLECTION
 
     def describe(job: Job) -> str:
         return f"{job.done} of {job.total}  {job.current}" if job.total else "looking for files"
 
     async def errand(house: House) -> Added:
-        started = await house.post(path_of("collections", collection, "add"), Started, body)
+        started = await house.post(path_of("collections", into, "add"), Started, body)
         return await follow(house, started, progress, describe, Added)
 
     added = talk(terminal, errand)
