@@ -250,3 +250,27 @@ async def test_code_and_answers_are_copied(home: Watched) -> None:
     await page.locator(".acts").get_by_role("button", name="Copy").click()
     await expect(page.get_by_text("Answer copied")).to_be_visible()
     assert (await page.evaluate("navigator.clipboard.readText()")).startswith("You may sublet")
+
+
+async def test_why_shows_every_passage_with_its_score(home: Watched) -> None:
+    page = home.page
+    await page.get_by_role("link", name="Subletting the flat").click()
+    await page.get_by_role("button", name="Why this answer").click()
+    why = page.get_by_role("dialog", name="Why this answer")
+    await expect(why.locator(".hits li")).to_have_count(4)
+    await expect(why.get_by_text("Quoted")).to_have_count(2)
+    await expect(why).to_contain_text("0.41")
+
+
+async def test_a_question_asked_in_another_window_appears_here(home: Watched) -> None:
+    page = home.page
+    await page.get_by_role("link", name="Subletting the flat").click()
+    await expect(page.locator(".turn")).to_have_count(1)
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await other.get_by_label("Message").fill("another lease question")
+    await other.get_by_label("Message").press("Control+Enter")
+    await expect(other.locator(".prov")).to_have_count(2)
+    await other.close()
+    await page.bring_to_front()
+    await expect(page.locator(".turn")).to_have_count(2, timeout=20_000)

@@ -212,3 +212,24 @@ async def test_the_foot_tells_when_something_leaves(home: Watched) -> None:
     await expect(page.get_by_text("To hub.example")).to_be_visible()
     await page.get_by_text("4.2 MB out").click()
     await expect(page.get_by_role("dialog")).to_contain_text("Fetching a model you asked for.")
+
+
+async def test_loose_files_dropped_on_the_page_go_in_and_each_is_followed_to_its_end(
+    home: Watched,
+) -> None:
+    page = home.page
+    await page.goto(f"{home.house.url}/#/documents")
+    await expect(page.get_by_text("Drop a folder")).to_be_visible()
+    await page.evaluate(
+        """() => {
+          const cargo = new DataTransfer();
+          cargo.items.add(new File(['Beans grow on the south wall.'], 'beans.txt'));
+          cargo.items.add(new File([''], 'nothing.txt'));
+          document.querySelector('.drop').dispatchEvent(
+            new DragEvent('drop', { dataTransfer: cargo, bubbles: true, cancelable: true }));
+        }"""
+    )
+    await expect(page.get_by_text("2 files taken in")).to_be_visible()
+    await expect(page.get_by_text("1 file could not be read")).to_be_visible()
+    await expect(page.locator(".losses")).to_contain_text("The file is empty.")
+    await expect(page.get_by_role("row", name=re.compile("beans.txt"))).to_contain_text("Indexed")

@@ -2,7 +2,7 @@
 
 import { html, render, useEffect } from "./ui.js";
 import { cardOf } from "./api.js";
-import { dialog, go, page, readCollections, readHistory, readModels, readSession, readStatus, reachable, session, setTheme, sheet, shortcuts,
+import { dialog, go, history, page, readCollections, readHistory, readModels, readSession, readStatus, reachable, session, setTheme, sheet, shortcuts,
   theme } from "./state.js";
 import { ChatPage } from "./pages/chat.js";
 import { DocumentsPage } from "./pages/documents.js";
@@ -11,7 +11,7 @@ import { ModelsPage } from "./pages/models.js";
 import { MorePage } from "./pages/more.js";
 import { SetupPage, settingUp } from "./pages/setup.js";
 import { SignInPage } from "./pages/signin.js";
-import { Drawer, Passages } from "./parts/drawer.js";
+import { Drawer, Why } from "./parts/drawer.js";
 import { Modal, useKeys, Voice } from "./parts/modal.js";
 import { Palette, Shortcuts } from "./parts/palette.js";
 import { Egress, Foot, History, newChat, PAGES, Rail } from "./parts/rail.js";
@@ -31,7 +31,7 @@ function Dialogs() {
   const open = dialog.value;
   const close = () => { dialog.value = null; };
   if (!open) return null;
-  const Body = { document: Drawer, passages: Passages, palette: Palette, shortcuts: Shortcuts, egress: Egress }[/** @type {string} */ (open.name)];
+  const Body = { document: Drawer, why: Why, palette: Palette, shortcuts: Shortcuts, egress: Egress }[/** @type {string} */ (open.name)];
   return Body ? html`<${Body} ...${open} onClose=${close} />` : null;
 }
 
@@ -75,8 +75,20 @@ function House() {
     readModels().catch(() => {});
     readCollections().catch(() => {});
     readStatus();
-    const timer = setInterval(() => document.visibilityState === "visible" && readStatus(), STATUS_EVERY_MS);
-    return () => clearInterval(timer);
+    const timer = setInterval(() => {
+      if (document.visibilityState !== "visible") return;
+      readStatus();
+      if (!history.value?.query && !history.value?.next) readHistory().catch(() => {});
+    }, STATUS_EVERY_MS);
+    // A file dropped beside a field must not replace the page.
+    const spill = (/** @type {DragEvent} */ e) => e.preventDefault();
+    addEventListener("dragover", spill);
+    addEventListener("drop", spill);
+    return () => {
+      clearInterval(timer);
+      removeEventListener("dragover", spill);
+      removeEventListener("drop", spill);
+    };
   }, []);
   const Page = BODIES[/** @type {keyof typeof BODIES} */ (page.value)] || ChatPage;
   const skip = (/** @type {Event} */ e) => { e.preventDefault(); document.getElementById("main")?.focus(); };

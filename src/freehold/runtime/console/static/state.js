@@ -14,7 +14,7 @@ export const defaultModel = signal("");
 export const collections = signal(/** @type {any[]} */ ([]));
 export const meaning = signal({ state: "on", done: 0, total: 0, reason: "" });
 /** What the search field asked for, its answer, and null before the first answer. */
-export const history = signal(/** @type {{query: string, chats: import("./api.js").Chat[]}|null} */ (null));
+export const history = signal(/** @type {{query: string, chats: import("./api.js").Chat[], next: string|null}|null} */ (null));
 /** One line for the status region; read out politely, never token by token. */
 export const spoken = signal("");
 /** A short message at the foot of the page, with an act to take back, perhaps. */
@@ -86,7 +86,14 @@ let asked = 0;
 export async function readHistory(text = history.value?.query || "") {
   const mine = (asked += 1);
   const found = await get(`/chats${query({ query: text, limit: 200 })}`);
-  if (mine === asked) history.value = { query: text, chats: found.chats };
+  if (mine === asked) history.value = { query: text, chats: found.chats, next: found.next };
+}
+/** Chats that are older than those shown. */
+export async function readOlder() {
+  const now = history.value;
+  if (!now?.next) return;
+  const found = await get(`/chats${query({ query: now.query, before: now.next, limit: 200 })}`);
+  if (history.value === now) history.value = { ...now, chats: [...now.chats, ...found.chats], next: found.next };
 }
 export async function readStatus() {
   try {
@@ -105,6 +112,8 @@ export const model = computed(() => {
   return models.value.find((m) => m.name === name) || null;
 });
 export const READING_ROOM = "freehold/reading-room";
+/** @param {string} name @returns {string} what a person calls the model */
+export const called = (name) => (name === READING_ROOM ? "Reading room" : name);
 /** True when there is a model that writes. */
 export const hasWriter = computed(() => models.value.some((m) => m.kind !== "embed" && m.name !== READING_ROOM));
 

@@ -155,7 +155,7 @@ function Bar({ talk, temporary }) {
 function Transcript({ talk, path, scroller, end, edit }) {
   const watch = useNearness(scroller);
   const room = models.value.length > 0
-    ? path.find((id) => talk.turns.get(id)?.value.model === READING_ROOM) : undefined;
+    ? path.find((id) => { const t = talk.turns.get(id)?.value; return t?.model === READING_ROOM && t.citations.length > 0; }) : undefined;
   const body = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => end.toEnd(), [path.length, talk]);
   useEffect(() => {
@@ -197,6 +197,12 @@ export function ChatPage() {
       removeEventListener("chat-changed", fresh);
     };
   }, [talk, id]);
+
+  // Another window may have asked something here: the history tells.
+  const known = history.value?.chats.find((c) => c.id === id)?.turns || 0;
+  useEffect(() => {
+    if (talk && known > talk.turns.size && !talk.answering.value) talk.refresh().catch(() => {});
+  }, [known, talk]);
 
   const begin = async () => {
     const mine = /** @type {Talk} */ (talk);

@@ -10,7 +10,7 @@ import { ErrorCard } from "../parts/errorcard.js";
 import { Icon } from "../parts/icons.js";
 import { Confirm, Menu } from "../parts/modal.js";
 import { openDocument } from "../parts/notes.js";
-import { way } from "../parts/uploads.js";
+import { dropFiles, way } from "../parts/uploads.js";
 import { bytes, number, plural } from "../words.js";
 
 const PAGE = 200;
@@ -86,10 +86,15 @@ function List({ only }) {
   const [docs, setDocs] = useState(/** @type {any[]|null} */ (null));
   const [next, setNext] = useState(/** @type {any} */ (null));
   const [trouble, setTrouble] = useState(/** @type {any} */ (null));
+  const shown = useRef(0);
   const read = async (/** @type {any} */ after = null) => {
     try {
-      const found = await get(`/documents${query({ collection: only, after, limit: PAGE })}`);
-      setDocs((was) => (after ? [...(was || []), ...found.documents] : found.documents));
+      const found = await get(`/documents${query({ collection: only, after, limit: after ? PAGE : Math.min(1000, Math.max(PAGE, shown.current)) })}`);
+      setDocs((was) => {
+        const all = after ? [...(was || []), ...found.documents] : found.documents;
+        shown.current = all.length;
+        return all;
+      });
       setNext(found.next);
       setTrouble(null);
     } catch (error) { setTrouble(cardOf(error)); }
@@ -156,7 +161,11 @@ export function DocumentsPage() {
   useEffect(() => { document.title = "Documents · Freehold"; readCollections().catch(tellTrouble); }, []);
   const into = fresh || only;
   const pick = (/** @type {string} */ name) => { setFresh(""); swap(name ? `/documents?in=${encodeURIComponent(name)}` : "/documents"); };
-  return html`<main id="main" class="plainpage" tabindex="-1">
+  const drop = (/** @type {DragEvent} */ e) => {
+    e.preventDefault();
+    if (e.dataTransfer) dropFiles(e.dataTransfer, into).catch(tellTrouble);
+  };
+  return html`<main id="main" class="plainpage" tabindex="-1" onDrop=${drop}>
     <header class="bar"><h1 tabindex="-1">Documents</h1><span class="sp"></span><${Meaning} /></header>
     <div class="page">
       <section aria-labelledby="add-h"><h2 class="sec" id="add-h">${into ? `Add to ${into}` : "Add"}</h2>

@@ -20,7 +20,8 @@ function Row({ model }) {
   return html`<tr><td class="name"><b>${model.name}</b>${model.name === defaultModel.value && html` <span class="tag s">Answers first</span>`}
       ${model.demo && html` <span class="tag o">Demo</span><small>A tiny model to try the house with. It knows a few sentences.</small>`}
       ${model.name === READING_ROOM && html`<small>No language model: it quotes your documents word for word.</small>`}</td>
-    <td>${model.resident ? html`<span class="tag l">In memory</span>` : html`<span class="quiet">${model.kind === "embed" ? "For search" : "On demand"}</span>`}</td>
+    <td>${model.name === READING_ROOM ? html`<span class="quiet">Always there</span>`
+      : model.resident ? html`<span class="tag l">In memory</span>` : html`<span class="quiet">${model.kind === "embed" ? "For search" : "On demand"}</span>`}</td>
     <td class="hide-s">${model.source || model.engine}</td>
     <td class="n">${model.bytes ? bytes(model.bytes) : "–"}</td>
     <td class="n hide-s">${model.context_tokens ? number(model.context_tokens) : "–"}</td>

@@ -2,7 +2,7 @@
 
 import { html, signal, useEffect, useRef, useState } from "../ui.js";
 import { cardOf, get, post } from "../api.js";
-import { collections, enter, readCollections, session, swap } from "../state.js";
+import { collections, enter, models as shelf, readCollections, readModels, session, swap } from "../state.js";
 import { DropField, Progress } from "../parts/dropfield.js";
 import { ErrorCard } from "../parts/errorcard.js";
 import { Mark } from "../parts/icons.js";
@@ -66,14 +66,16 @@ function Owner({ onDone }) {
 const Fact = ({ label, value, note, tag }) => html`<div class="fact"><dt>${label}</dt><dd><b>${value}</b>
   ${tag && html` <span class="tag l">${tag}</span>`}${note && html`<small>${note}</small>`}</dd></div>`;
 
-const DISKS = { ssd: "Solid state", hdd: "Spinning", network: "Over the network", unknown: "Of a kind not known" };
+const DISKS = { ssd: "Solid state", hdd: "Spinning", network: "Over the network", unknown: "Kind not known" };
 
 /** @param {{onDone: () => void}} props */
 function Found({ onDone }) {
   const [machine, setMachine] = useState(/** @type {any} */ (null));
   const [trouble, setTrouble] = useState(/** @type {any} */ (null));
-  useEffect(() => { get("/machine").then(setMachine, (e) => setTrouble(cardOf(e))); }, []);
-  const models = machine?.found_models || [];
+  useEffect(() => { readModels().catch(() => {}).then(() => get("/machine")).then(setMachine, (e) => setTrouble(cardOf(e))); }, []);
+  // A model that only measures meaning does not answer: it is part of the house, not a find.
+  const embeds = new Set(shelf.value.filter((m) => m.kind === "embed").map((m) => m.name));
+  const models = (machine?.found_models || []).filter((/** @type {any} */ m) => !embeds.has(m.name));
   const servers = machine?.servers || [];
   return html`<section class="stack card" aria-labelledby="found">
     <h1 id="found" tabindex="-1">What is here</h1>
@@ -87,7 +89,7 @@ function Found({ onDone }) {
       <${Fact} label="Disk" value=${DISKS[/** @type {keyof typeof DISKS} */ (machine.disk.kind)] || machine.disk.kind}
         note=${`${bytes(machine.disk.free_bytes)} free`} />
       ${servers.map((/** @type {any} */ s) => html`<${Fact} label="Model server" value=${s.engine} note=${`${s.url} · ${plural(s.models.length, "model")}`} tag="In use" />`)}
-      ${models.slice(0, 6).map((/** @type {any} */ m) => html`<${Fact} label="Model" value=${m.name} note=${`${bytes(m.bytes)}, from ${m.source}`} tag="Ready" />`)}
+      ${models.slice(0, 6).map((/** @type {any} */ m) => html`<${Fact} label="Model" value=${m.name} note=${`${bytes(m.bytes)}, ${m.source}`} tag="Ready" />`)}
       ${models.length > 6 && html`<${Fact} label="And" value=${plural(models.length - 6, "more model")} />`}
     </dl>
     ${!models.length && !servers.length && html`<p>No language model is on this machine yet. You can begin without one: the reading room quotes

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../ui.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./modal.js";
-import { chosenModel, collections, go, model, models, readCollections, readModels, scope, READING_ROOM } from "../state.js";
+import { called, chosenModel, collections, go, model, models, readCollections, readModels, scope, READING_ROOM } from "../state.js";
 import { bytes, plural } from "../words.js";
 
 /** Unsent words outlive a reload, but never those of a temporary chat. */
@@ -31,20 +31,20 @@ function MenuButton({ label, children, items, cls = "chip", pressed, describe })
 
 /** @param {any} m */
 const modelNote = (m) => [m.name === READING_ROOM ? "quotes passages, writes nothing" : m.source,
-  m.bytes ? bytes(m.bytes) : "", m.resident ? "in memory" : ""].filter(Boolean).join(" · ");
+  m.bytes ? bytes(m.bytes) : "", m.resident && m.name !== READING_ROOM ? "in memory" : ""].filter(Boolean).join(" · ");
 
 /** @param {{cls?: string}} props */
 export function ModelPicker({ cls = "btn" }) {
   const now = model.value;
   const items = () => models.value.filter((m) => m.kind !== "embed").map((m) => ({
-    text: m.name, note: modelNote(m), tag: m.demo ? "Demo" : "", kind: "radio", checked: m === now,
+    text: called(m.name), note: modelNote(m), tag: m.demo ? "Demo" : "", kind: "radio", checked: m === now,
     act: () => { chosenModel.value = m.name; },
   }));
   if (!models.value.length) return null;
-  const name = now?.name || "Choose a model";
+  const name = now ? called(now.name) : "Choose a model";
   return html`<${MenuButton} label="Models" items=${items} cls=${cls} describe=${`Model: ${name}`}>
     <span class="cut-text">${name}</span>${now?.demo && html`<span class="tag o">Demo</span>`}
-    ${now?.resident && html`<span class="dot-in" title="In memory"></span>`}<//>`;
+    ${now?.resident && now.name !== READING_ROOM && html`<span class="dot-in" title="In memory"></span>`}<//>`;
 }
 
 function ScopeChip() {

@@ -6,7 +6,8 @@ import { ErrorCard } from "./errorcard.js";
 import { Icon } from "./icons.js";
 import { Modal } from "./modal.js";
 import { findQuote, openDocument } from "./notes.js";
-import { leaf, openAt, spot } from "../words.js";
+import { called } from "../state.js";
+import { leaf, openAt, plural, spot, took } from "../words.js";
 
 const AROUND = 30; // parts drawn on each side of the place; a table of 50,000 rows is not drawn whole
 
@@ -81,10 +82,14 @@ export function Drawer(props) {
   <//>`;
 }
 
-/** Why this answer: every passage that was looked at, with its score. @param {any} props */
-export function Passages({ turn, onClose }) {
+/** Why this answer: what it was written by, how long it took, and every passage looked at. @param {any} props */
+export function Why({ turn, onClose }) {
   const used = new Set(turn.citations.map((/** @type {any} */ c) => c.number));
-  return html`<${Modal} label="Passages looked at" kind="wide-modal" onClose=${onClose}>
+  const facts = [["Model", called(turn.model)], ["Documents", turn.collections ? turn.collections.join(", ") || "none" : "all"],
+    ["Read", turn.prompt_tokens && plural(turn.prompt_tokens, "token")], ["Written", turn.completion_tokens && plural(turn.completion_tokens, "token")],
+    ["First word", turn.first_token_ms && took(turn.first_token_ms)], ["Whole answer", turn.duration_ms && took(turn.duration_ms)]];
+  return html`<${Modal} label="Why this answer" kind="wide-modal" onClose=${onClose}>
+    <dl class="why-facts">${facts.filter(([, v]) => v).map(([k, v]) => html`<div key=${k}><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>
     <${Hits} hits=${turn.sources} used=${used} /><//>`;
 }
 

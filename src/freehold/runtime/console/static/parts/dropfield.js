@@ -46,11 +46,12 @@ export function Progress() {
   const now = way.value;
   if (!now) return null;
   const words = now.over
-    ? [now.stored && `${plural(now.stored, "file")} taken in`, now.unchanged && `${number(now.unchanged)} unchanged`].filter(Boolean).join(", ")
+    ? [now.stored && `${plural(now.stored, "file")} taken in${now.reading ? `, ${number(now.reading)} still being read` : ""}`, now.unchanged && `${number(now.unchanged)} unchanged`].filter(Boolean).join(", ")
       || "Nothing new"
     : `${number(now.done)} of ${plural(now.total, "file")}`;
   return html`<div class="progress" role="group" aria-label="Progress">
     <div class="row"><b>${words}</b>${!now.over && html`<button class="btn q small" onClick=${stopUploads}>Stop</button>`}</div>
+    ${now.over && now.reading > 0 && html`<progress max=${now.stored} value=${now.stored - now.reading} aria-label="Files read"></progress>`}
     ${!now.over && html`<progress max=${now.total || 1} value=${now.done} aria-label="Files sent"></progress>
       <p class="now mono">${now.now.slice(0, 4).map((p) => html`<span key=${p}>${p}</span>`)}</p>`}
     <${Losses} label=${`${plural(now.failed.length, "file")} could not be read`} rows=${now.failed} open=${true} />

@@ -16,13 +16,18 @@ export function findQuote(text, quote) {
   return found ? [found.index, found.index + found[0].length] : null;
 }
 
+const LONGEST = 240; // letters of a quote in the margin; the drawer shows it whole
+
 /** @param {string} text @param {number} from @param {number} to @param {number} around letters kept on each side */
 function excerpt(text, from, to, around) {
   let start = Math.max(0, from - around);
   if (start) start = text.indexOf(" ", start) + 1 || start;
   let end = Math.min(text.length, to + around);
   if (end < text.length) end = Math.max(text.lastIndexOf(" ", end), to);
-  return { before: (start ? "… " : "") + text.slice(Math.min(start, from), from), quote: text.slice(from, to),
+  const long = to - from > LONGEST;
+  const quote = long ? text.slice(from, text.lastIndexOf(" ", from + LONGEST)) : text.slice(from, to);
+  if (long) return { before: "", quote, after: " …" };
+  return { before: (start ? "… " : "") + text.slice(Math.min(start, from), from), quote,
     after: text.slice(to, end) + (end < text.length ? " …" : "") };
 }
 
@@ -41,7 +46,7 @@ function Note({ citations, source, anchor }) {
     <b><span>${first.number}</span><span class="file" title=${first.file}>${leaf(first.file)}${at && html` · ${at}`}</span></b>
     ${checked.map((c) => {
       const span = source && findQuote(source.text, c.quote);
-      const part = span ? excerpt(source.text, span[0], span[1], 46) : { before: "", quote: c.quote, after: "" };
+      const part = span ? excerpt(source.text, span[0], span[1], 46) : excerpt(c.quote, 0, c.quote.length, 0);
       return html`<blockquote key=${c.quote}>“${part.before}<mark>${part.quote}</mark>${part.after}”</blockquote>`;
     })}
     ${!checked.length && html`<p class="unsure">No quote could be checked here. Read the place yourself.</p>`}
@@ -58,7 +63,7 @@ export function Notes({ turn, anchor }) {
   const numbers = [...grouped.keys()].sort((a, b) => a - b);
   const unused = turn.sources.filter((s) => !grouped.has(s.number));
   if (!numbers.length && !unused.length) return null;
-  const show = () => { dialog.value = { name: "passages", turn }; };
+  const show = () => { dialog.value = { name: "why", turn }; };
   return html`<div class="notes" role="group" aria-label="Sources for this answer">
     ${numbers.map((n) => html`<${Note} key=${n} citations=${grouped.get(n)} anchor=${anchor}
       source=${turn.sources.find((s) => s.number === n)} />`)}

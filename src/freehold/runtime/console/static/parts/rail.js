@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "../ui.js";
 import { call } from "../api.js";
 import { Icon, Mark } from "./icons.js";
 import { Confirm, Menu, Modal } from "./modal.js";
-import { collections, dialog, go, history, page, place, reachable, readHistory, sentence, session, status, swap, tell,
+import { collections, dialog, go, history, page, place, reachable, readHistory, readOlder, sentence, session, status, swap, tell,
   tellTrouble } from "../state.js";
 import { bytes, era, number, plural, when } from "../words.js";
 
@@ -103,6 +103,7 @@ export function History() {
     <div class="past-list" tabindex="-1">
       ${[...groups].map(([name, list]) => html`<div key=${name} class="grp"><h2>${name}</h2>
         <ul>${list.map((chat) => html`<${Row} key=${chat.id} chat=${chat} words=${words} />`)}</ul></div>`)}
+      ${found?.next && html`<button class="btn q" onClick=${() => readOlder().catch(tellTrouble)}>Show older chats</button>`}
       ${found && !chats.length && html`<p class="quiet">${words ? `No chat holds “${words}”.` : "Your chats will stand here."}</p>`}
     </div></div>`;
 }

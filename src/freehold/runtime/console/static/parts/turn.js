@@ -6,7 +6,7 @@ import { ErrorCard } from "./errorcard.js";
 import { Icon } from "./icons.js";
 import { Notes } from "./notes.js";
 import { copy } from "./modal.js";
-import { READING_ROOM, tellTrouble } from "../state.js";
+import { dialog, READING_ROOM, tellTrouble } from "../state.js";
 import { plural, speed, took } from "../words.js";
 
 const STAGES = {
@@ -109,7 +109,7 @@ export function TurnView({ talk, id, near, grew, noModel, watch, edit }) {
       ${editing
         ? html`<${Editor} text=${turn.question} onSend=${(/** @type {string} */ t) => edit(turn, t)} onClose=${() => setEditing(false)} />`
         : html`<div class="ask">${turn.question}</div>`}
-      ${noModel && html`<p class="room">No language model is loaded. These are the passages themselves.</p>`}
+      ${noModel && !turn.answer.startsWith("No language model") && html`<p class="room">No language model is loaded. These are the passages themselves.</p>`}
       ${!close && html`<div class="ans raw">${turn.answer}</div>`}
       ${close && (live || turn.answer) && html`<${Answer} turn=${turn} live=${live} anchor=${anchor} grew=${grew} />`}
       ${live && html`<${Stage} live=${live} />`}
@@ -122,6 +122,7 @@ export function TurnView({ talk, id, near, grew, noModel, watch, edit }) {
           ${turn.state !== "unsent" && turn.state !== "cut" && turn.state !== "failed"
             && html`<button class="btn q" onClick=${again}>Again</button>`}
           <button class="btn q" onClick=${() => setEditing(true)}>Edit question</button>
+          ${turn.sources.length > 0 && html`<button class="btn q" onClick=${() => { dialog.value = { name: "why", turn }; }}>Why this answer</button>`}
         </div>`}
     </div>
     ${close && html`<${Notes} turn=${turn} anchor=${anchor} />`}

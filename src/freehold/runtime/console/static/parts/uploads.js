@@ -1,7 +1,7 @@
 // Files on their way in: folders walked to the bottom, four files at a time, each with its own end.
 
 import { signal } from "../ui.js";
-import { call, cardOf, escapePath } from "../api.js";
+import { call, cardOf, escapePath, get, query } from "../api.js";
 import { readCollections, sentence } from "../state.js";
 
 const AT_ONCE = 4;
@@ -14,7 +14,7 @@ const LEFT_OUT = new Set(["node_modules", "__pycache__", "venv", "target"]);
  * @typedef {{file: File, path: string, collection: string}} Parcel
  * @typedef {{path: string, reason: string}} Loss
  * @typedef {{total: number, done: number, stored: number, unchanged: number, skipped: Loss[], failed: Loss[],
- *   now: string[], ids: string[], over: boolean, collection: string}} Way
+ *   now: string[], over: boolean, collection: string, read: number, reading: number}} Way
  */
 
 /** The uploads of this page; null before the first. */
@@ -100,7 +100,7 @@ function begin(found, skipped, collection) {
   }
   stopped = false;
   if (!way.value || way.value.over) {
-    way.value = { total: 0, done: 0, stored: 0, unchanged: 0, skipped: [], failed: [], now: [], ids: [], over: false,
+    way.value = { total: 0, done: 0, stored: 0, unchanged: 0, skipped: [], failed: [], now: [], over: false, read: 0, reading: 0,
       collection: kept[0]?.collection || collection };
   }
   set({ total: way.value.total + kept.length, skipped: [...way.value.skipped, ...skipped], over: kept.length === 0 && running === 0 });
@@ -134,7 +134,11 @@ async function send({ file, path, collection }) {
       const now = /** @type {Way} */ (way.value);
       if (document.state === "failed") set({ failed: [...now.failed, { path, reason: sentence(document.note || document.reason) }] });
       else if (unchanged) set({ unchanged: now.unchanged + 1 });
-      else set({ stored: now.stored + 1, ids: [...now.ids, document.id] });
+      else {
+        set({ stored: now.stored + 1 });
+        unread.set(document.id, { path, collection });
+        followReading();
+      }
       return;
     } catch (error) {
       const card = cardOf(error);
@@ -147,6 +151,47 @@ async function send({ file, path, collection }) {
       return;
     }
   }
+}
+
+/** Stored, but not read to the end yet. @type {Map<string, {path: string, collection: string}>} */
+const unread = new Map();
+let following = false;
+
+/** The house reads at its own pace: watch until each file is indexed, or failed with its reason. */
+async function followReading() {
+  if (following) return;
+  following = true;
+  for (let wait = 400; unread.size; wait = Math.min(wait * 1.5, 3000)) {
+    set({ reading: unread.size });
+    await new Promise((done) => setTimeout(done, wait));
+    try {
+      for (const name of new Set([...unread.values()].map((u) => u.collection))) await settle(name);
+    } catch { /* the house is away: ask again */ }
+    readCollections().catch(() => {});
+  }
+  set({ reading: 0 });
+  following = false;
+}
+
+/** @param {string} collection */
+async function settle(collection) {
+  const wanted = [...unread].filter(([, u]) => u.collection === collection).map(([id]) => id);
+  const seen = new Set();
+  let after = "";
+  do {
+    const found = await get(`/documents${query({ collection, after, limit: 1000 })}`);
+    for (const doc of found.documents) {
+      seen.add(doc.id);
+      const mine = unread.get(doc.id);
+      if (!mine || doc.state === "waiting" || doc.state === "reading") continue;
+      unread.delete(doc.id);
+      const now = /** @type {Way} */ (way.value);
+      if (doc.state === "failed") set({ failed: [...now.failed, { path: mine.path, reason: sentence(doc.note || doc.reason) }] });
+      else set({ read: now.read + 1 });
+    }
+    after = found.next;
+  } while (after);
+  for (const id of wanted) if (!seen.has(id)) unread.delete(id); // removed while it was read
 }
 
 /** Leave out what has not begun. */
