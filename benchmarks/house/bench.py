@@ -78,11 +78,11 @@ def pss_mib(pid: int) -> dict[str, float]:
     for one in tree(pid):
         try:
             lines = Path(f"/proc/{one}/smaps_rollup").read_text("utf-8").splitlines()
-            words = Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            words = Path(f"/proc/{one}/comm").read_text("utf-8").strip()
         except OSError:
             continue
         pss = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        sizes[f"{one} {words[-60:]}"] = round(pss / 1024, 1)
+        sizes[f"{one} {words}"] = round(pss / 1024, 1)
     return sizes
 
 

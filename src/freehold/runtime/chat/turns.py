@@ -312,3 +312,7 @@ _END_EVENT: Final[dict[State, str]] = {
     "cut": "stopped",
 }
 _ENDS: Final = frozenset(_END_EVENT.values())
+EVENT_KINDS: Final = _ENDS | {
+    "retrieving", "loading", "sources", "text", "reasoning", "citations",
+}  # fmt: skip
+"""Every kind of event a turn may say; the ends carry the whole turn."""

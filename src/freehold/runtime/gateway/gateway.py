@@ -31,9 +31,9 @@ class Gateway:
         return await self._shelf.find(name)
 
     def is_resident(self, model: Model) -> bool:
-        """Whether the model answers without being loaded first."""
+        """Whether this house holds the model in memory now; of others' servers nobody knows."""
         engine = self._engines[model.engine]
-        return not isinstance(engine, Loads) or model.name in engine.resident()
+        return isinstance(engine, Loads) and model.name in engine.resident()
 
     @asynccontextmanager
     async def chat(self, call: ChatCall) -> AsyncGenerator[AsyncIterator[Event]]:

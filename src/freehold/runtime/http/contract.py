@@ -19,6 +19,7 @@ from freehold.runtime.chat.temporary import TemporaryChats
 from freehold.runtime.chat.turns import Turns
 from freehold.runtime.console.assets import Assets
 from freehold.runtime.dialects import strict_json
+from freehold.runtime.dialects.sse import HEARTBEAT
 from freehold.runtime.gateway.gateway import Gateway
 from freehold.runtime.knowledge.library import Library
 from freehold.runtime.machine.machine import Machine
@@ -222,7 +223,7 @@ async def beating(events: AsyncIterator[bytes], every_s: float = 15.0) -> AsyncI
         while True:
             done, _ = await asyncio.wait({waiting}, timeout=every_s)
             if not done:
-                yield b": still here\n\n"
+                yield HEARTBEAT
                 continue
             try:
                 yield waiting.result()

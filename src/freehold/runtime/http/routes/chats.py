@@ -11,9 +11,12 @@ from freehold.core.ids import is_id, new_id
 from freehold.core.units import MIB
 from freehold.runtime.bus.events import TurnEvent
 from freehold.runtime.chat.contract import Chat, Shelf, Turn
+from freehold.runtime.chat.turns import EVENT_KINDS
+from freehold.runtime.dialects.sse import EventWriter
 from freehold.runtime.http.contract import Answer, Ask, EventStream, House, Route, as_json
 
 QUESTION_LONGEST: Final = 200_000
+_EVENTS: Final = EventWriter(EVENT_KINDS)
 _Text = Annotated[str, msgspec.Meta(max_length=QUESTION_LONGEST)]
 _Name = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -171,11 +174,7 @@ async def events(ask: Ask, house: House) -> Answer:
 
 async def _written(said: AsyncIterator[TurnEvent]) -> AsyncIterator[bytes]:
     async for event in said:
-        yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
-            event.n,
-            event.type.encode(),
-            bytes(event.data),
-        )
+        yield _EVENTS.write(event.type, bytes(event.data), event.n)
 
 
 async def _chat(ask: Ask, house: House) -> tuple[Chat, Shelf]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from freehold.runtime.dialects.sse import EventWriter
 from freehold.runtime.http.contract import Answer, Ask, EventStream, House, Route, as_json
 from freehold.runtime.work.works import Work
 
@@ -30,10 +31,11 @@ async def events(ask: Ask, house: House) -> Answer:
 
 async def _written(changes: AsyncIterator[Work]) -> AsyncIterator[bytes]:
     async for work in changes:
-        name = b"progress" if work.state == "running" else b"done"
-        yield b"event: %s\ndata: %s\n\n" % (name, msgspec.json.encode(work))
+        name = "progress" if work.state == "running" else "done"
+        yield _EVENTS.write(name, msgspec.json.encode(work))
 
 
+_EVENTS: Final = EventWriter(frozenset({"progress", "done"}))
 _AT: Final = "/freehold/v1/jobs/{id}"
 ROUTES: Final = (
     Route(method="GET", path=_AT, who="person", take=show, summary="Work as it stands."),
