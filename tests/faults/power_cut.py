@@ -90,18 +90,19 @@ def cut(work: Sequence[str], check: Sequence[str], folder: Path, after_s: float)
     Raises:
         RigUnusable: no loop mounts here.
     """
-    disk, copy = Disk(folder / "before"), Disk(folder / "after")
+    disk, copied = Disk(folder), folder / "after.img"
     disk.make()
     with disk.mounted() as place, _working(_filled(work, place), folder) as (tree, acks):
         _await_first(acks, tree)
         time.sleep(after_s)
         stopped = _stop(tree)
         acknowledged = _words(acks.read_text("utf-8"), "ack")
-        _copy_still(disk.image, copy.image)
+        _copy_still(disk.image, copied)
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    with copy.mounted() as place:
+    copied.replace(disk.image)  # the same place: a home may know where it lies
+    with disk.mounted() as place:
         said = subprocess.run(
             _filled(check, place), check=False, capture_output=True, text=True, timeout=_CHECK_S
         )
