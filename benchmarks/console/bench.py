@@ -1,3 +1,4 @@
+# ruff: noqa: E501  scripts for the page are kept in one piece
 """How fast the console is, in headless Chromium: opening a long chat, and writing a fast answer.
 
 Two questions, each a bar of the first issue:
@@ -98,6 +99,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "load": round(os.getloadavg()[0], 1),
     }
     child: subprocess.Popen[str] | None = None
     url = chosen.url
@@ -123,11 +125,12 @@ def main() -> None:
     _print(figures)
     results = Path(__file__).parent / "results"
     results.mkdir(exist_ok=True)
-    name = "stand-in" if child else "house"
-    (results / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    served = "stand-in" if child else "house"
+    name = f"{served}-{figures['date']}-{platform.machine()}-{os.cpu_count()}cores.json"
+    (results / name).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def _pull(url: str, **strings: Any) -> dict[str, Any]:
+def _pull(url: str, **strings: object) -> dict[str, Any]:
     body = json.dumps(strings).encode()
     request = Request(f"{url}/stand-in", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as answer:
@@ -209,7 +212,8 @@ def _print(figures: dict[str, Any]) -> None:
     )
     for row in rows:
         print(f"{row[0]:<50}{row[1]:<20}{row[2]}")
-    print(f"{figures['machine']}; Chromium {figures['browser']}; {figures['date']}")
+    machine = f"{figures['machine']}, load {figures['load']}"
+    print(f"{machine}; Chromium {figures['browser']}; {figures['date']}")
 
 
 if __name__ == "__main__":
