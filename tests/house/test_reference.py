@@ -55,3 +55,14 @@ def test_every_error_class_has_a_sentence_and_a_known_exit_code(pages: ModuleTyp
 def test_every_key_of_the_spec_is_explained(pages: ModuleType) -> None:
     for key, _, _, text in pages._keys(pages.Spec):
         assert text.endswith("."), key
+
+
+def test_every_key_of_the_spec_is_obeyed(pages: ModuleType) -> None:
+    source = "\n".join(
+        file.read_text(encoding="utf-8")
+        for folder in ("runtime", "cli")
+        for file in (ROOT / "src" / "freehold" / folder).rglob("*.py")
+    )
+    keys = [key for key, *_ in pages._keys(pages.Spec) if key != "freehold"]
+    ignored = [key for key in keys if (key if "." in key else f"spec.{key}") not in source]
+    assert ignored == [], "a key that nothing reads is worse than none"

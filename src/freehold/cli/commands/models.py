@@ -82,7 +82,7 @@ def add(terminal: Terminal, path: Path) -> None:
 @click.argument("ref")
 @click.pass_obj
 def pull(terminal: Terminal, ref: str) -> None:
-    """Fetch a model from the hub: OWNER/NAME, or OWNER/NAME/FILE.gguf."""
+    """Fetch a model from the hub: OWNER/NAME, OWNER/NAME:Q4_K_M or OWNER/NAME:FILE.gguf."""
     progress = terminal.progress(f"pulling {ref}")
 
     def describe(job: Job) -> str:
