@@ -107,6 +107,22 @@ async def test_a_constraint_is_a_conflict_and_bad_sql_a_failure(database: Databa
     assert await database.write(insert("b")) == 2
 
 
+async def test_a_mistake_of_ours_leaves_nobody_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bool:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("freehold.runtime.store.writer._run", broken)
+        results = await asyncio.gather(
+            *(database.write(insert(str(n))) for n in range(3)), return_exceptions=True
+        )
+    assert {type(result) for result in results} == {StoreFailed}
+    await database.write(insert("it goes on"))
+    assert await database.read(texts) == {"it goes on"}
+
+
 async def test_readers_cannot_write(database: Database) -> None:
     with pytest.raises(StoreFailed, match="readonly"):
         await database.read(insert("a"))

@@ -80,9 +80,10 @@ class Database:
     async def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run `work` in a savepoint of the next group commit; returns when it is on the disk.
 
-        The work runs on the writer's thread and must only touch the connection. What it raises
-        undoes it alone and is raised here. A caller that is cancelled meanwhile gives up hearing
-        of it, not the writing itself.
+        The work runs on the writer's thread, must only touch the connection, and returns values,
+        never a cursor. What it raises undoes it alone and is raised here; a constraint that is
+        deferred to the commit would undo its whole group, so the schema has none. A caller that is
+        cancelled meanwhile gives up hearing of it, not the writing itself.
 
         Raises:
             DiskFull: nothing was written.

@@ -127,11 +127,16 @@ class Writer:
 
     def _serve(self, group: Sequence[Work[Any]]) -> None:
         """Run a group and tell everybody how it went."""
-        connection = self._connection or self._reopen()
-        if connection is None:
-            self._fail(group, self._refusal)
-        else:
-            self._commit(connection, group)
+        try:
+            connection = self._connection or self._reopen()
+            if connection is None:
+                self._fail(group, self._refusal)
+            else:
+                self._commit(connection, group)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave anyone waiting
+            self._log.error("database writer broke", database=self._path.name, why=repr(error))
+            self._fail(group, StoreFailed("the store broke; this was not acknowledged"))
+            self._connection = None
         loops = {work.loop for work in group}
         for loop in loops:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -155,7 +160,7 @@ class Writer:
     ) -> None:
         """Nothing of the group happened: roll back, tell everybody, give up a doubtful disk."""
         self._fail(group, from_sqlite(error, self._path))
-        doubtful = not isinstance(error, apsw.FullError | apsw.BusyError)
+        doubtful = not isinstance(error, apsw.FullError | apsw.BusyError | apsw.ConstraintError)
         if connection.in_transaction:
             try:
                 connection.execute("ROLLBACK")
