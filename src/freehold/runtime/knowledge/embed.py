@@ -60,10 +60,17 @@ class Embeds(Protocol):
         ...
 
 
-def passage_text(file: str, heading: str, text: str) -> str:
-    """A passage as the model reads it: what it stands under says what it is about."""
-    del file
-    return f"{heading}\n{text}" if heading else text
+def passage_text(heading: str, text: str) -> str:
+    """A passage as the model reads it: under its own heading, with its document's title after it.
+
+    Measured: the text alone, with one of the two, or with every heading between, is found less
+    often.
+    """
+    title, _, below = heading.partition(" > ")
+    innermost = below.rpartition(" > ")[2]
+    if not innermost:
+        return f"{title}\n{text}" if title else text
+    return f"{innermost}\n{text} ({title})"
 
 
 class Embedder:
@@ -189,7 +196,7 @@ class Embedder:
                 await self._engine.load(model)
                 self._slow_down(model.name)
                 loaded = True
-            texts = [passage_text(p.file, p.heading, p.text) for p in batch]
+            texts = [passage_text(p.heading, p.text) for p in batch]
             vectors = await self._each_length(model, texts)
             await index.keep_vectors([passage.id for passage in batch], vectors)
             total, done = await index.counts()

@@ -2,8 +2,8 @@
 
 Ranks are not fused, because a rank says nothing of how good a hit is: measured, plain reciprocal
 rank fusion loses to meaning alone. What is added up are two measures that mean the same for every
-query, cosine and coverage, and the weight between them was tuned on one half of the questions of
-`benchmarks/search` and is reported on the other.
+query, cosine and coverage. Their weights were tuned on one half of the questions of
+`benchmarks/search` and are reported on the other.
 """
 
 import asyncio
@@ -20,10 +20,16 @@ from freehold.runtime.knowledge.index.contract import Index, NearHit, WordHit
 
 CANDIDATES: Final = 60
 """Passages each way of searching may bring."""
-WORDS: Final = 0.25
+WORDS: Final = 0.6
 """What full coverage of the query's words adds to a cosine."""
-RANKING: Final = 0.05
-"""What the best BM25 score of a search adds to it."""
+SHARPNESS: Final = 3
+"""Power that coverage is raised to: a chance word in common adds next to nothing, an identifier
+or a name that is all there adds everything."""
+RANKING: Final = 0.01
+"""What the best BM25 score of a search adds: it decides between equals."""
+COMPANY: Final = 0.2
+"""Weight of the document's best passages together: a document about the matter speaks for each."""
+_COMPANIONS: Final = 3
 
 
 class Ranked(msgspec.Struct, frozen=True):
@@ -38,22 +44,35 @@ def fuse(words: Sequence[WordHit], near: Sequence[NearHit]) -> tuple[Ranked, ...
     """One order from both searches, best first. Pure.
 
     A passage that meaning did not see counts as the farthest one it saw; one without a word in
-    common counts its cosine alone. Without meaning the order is that of the words.
+    common counts its cosine and its document. Without meaning the order is that of the words.
     """
     best = max((hit.score for hit in words), default=0.0) or 1.0
     if not near:
         ranked = [Ranked(h.id, (h.coverage + h.score / best) / 2) for h in words]
         return tuple(sorted(ranked, key=lambda hit: -hit.score))
-    cosines = {hit.id: hit.cosine for hit in near}
-    farthest = min(cosines.values())
-    by_words = {hit.id: WORDS * hit.coverage + RANKING * hit.score / best for hit in words}
-    whole = 1 + WORDS + RANKING
-    scores = {
-        i: max(0.0, cosines.get(i, farthest) + by_words.get(i, 0.0)) / whole
-        for i in cosines.keys() | by_words.keys()
-    }
-    ranked = [Ranked(i, score) for i, score in scores.items()]
+    farthest = min(hit.cosine for hit in near)
+    company = _company(near, farthest)
+    scores = {hit.id: hit.cosine + COMPANY * company[hit.document] for hit in near}
+    for hit in words:
+        base = scores.get(hit.id, farthest * (1 + COMPANY))
+        by_words = WORDS * hit.coverage**SHARPNESS + RANKING * hit.score / best
+        scores[hit.id] = base + by_words
+    whole = 1 + COMPANY + WORDS + RANKING
+    ranked = [Ranked(i, max(0.0, score) / whole) for i, score in scores.items()]
     return tuple(sorted(ranked, key=lambda hit: (-hit.score, hit.id)))
+
+
+def _company(near: Sequence[NearHit], farthest: float) -> dict[int, float]:
+    """For each document how near its nearest passages are, on average."""
+    found: dict[int, list[float]] = {}
+    for hit in sorted(near, key=lambda hit: -hit.cosine):
+        cosines = found.setdefault(hit.document, [])
+        if len(cosines) < _COMPANIONS:
+            cosines.append(hit.cosine)
+    return {
+        document: (sum(cosines) + farthest * (_COMPANIONS - len(cosines))) / _COMPANIONS
+        for document, cosines in found.items()
+    }
 
 
 async def search(
@@ -64,8 +83,8 @@ async def search(
     limit: int,
 ) -> Found:
     """The passages a query finds, best first. Raises `StoreFailed`."""
-    words, vector = await asyncio.gather(
-        index.by_words(query, collections, CANDIDATES), embedder.query(query)
+    words, vector, (total, _) = await asyncio.gather(
+        index.by_words(query, collections, CANDIDATES), embedder.query(query), index.counts()
     )
     near: tuple[NearHit, ...] = ()
     if vector is not None:
@@ -86,7 +105,7 @@ async def search(
         nearest=_place(hits[0]) if hits else "",
         coverage=coverage,
         closeness=closeness or 0.0,
-        answers=bool(hits) and answers(coverage, closeness),
+        answers=bool(hits) and answers(coverage, closeness, total),
     )
 
 

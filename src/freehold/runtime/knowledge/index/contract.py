@@ -34,6 +34,8 @@ class NearHit(msgspec.Struct, frozen=True):
 
     id: int
     cosine: float
+    document: int
+    """Number of its document."""
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -87,6 +87,7 @@ class Matrix:
         with self._lock:
             count = self._count
             rows, ids, owners = self._rows[:count], self._ids[:count], self._collections[:count]
+            documents = self._documents[:count]
             codes = None if collections is None else [self._codes.get(n, -2) for n in collections]
         cosines: Vector = np.vecdot(rows, vector)  # one thread: BLAS would spin on busy cores
         allowed = owners >= 0 if codes is None else np.isin(owners, np.array(codes, np.int32))
@@ -95,7 +96,9 @@ class Matrix:
         if len(also):
             extra = np.flatnonzero(np.isin(ids, np.array(also, np.int64)) & allowed)
             best = np.concatenate([best, np.setdiff1d(extra, best)])
-        return tuple(NearHit(int(ids[row]), float(cosines[row])) for row in best)
+        return tuple(
+            NearHit(int(ids[row]), float(cosines[row]), int(documents[row])) for row in best
+        )
 
     def _make_room(self, wanted: int) -> None:
         room = len(self._ids)
