@@ -63,7 +63,7 @@ async def test_a_session_that_ends_leads_to_the_door_and_keeps_the_words(home: W
     home.house.pull(sign_out=True)
     await page.goto(f"{home.house.url}/#/documents")
     await expect(page.get_by_role("heading", name="Sign in to ark-01")).to_be_visible()
-    await home.sign_in()
+    await home.sign_in_by_hand()
     await expect(page.get_by_label("Message")).to_have_value("do not lose me")
 
 

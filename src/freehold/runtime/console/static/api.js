@@ -16,7 +16,7 @@
  *   collections: string[], created_at: number, finished_at: number|null, refused: boolean,
  *   sources: Source[], citations: Citation[], prompt_tokens: number, completion_tokens: number,
  *   first_token_ms: number|null, duration_ms: number|null, tokens_per_s: number|null,
- *   error: Card|null, last_event: number}} Turn
+ *   error: Card|null, last_event: number, key?: string, resend?: () => void}} Turn
  * @typedef {{id: string, collection: string, file: string, kind: string, bytes: number,
  *   passages: number, state: "waiting"|"reading"|"indexed"|"failed", reason: string, note: string,
  *   pages: number|null, added_at: number, meaning_done: boolean}} Document

@@ -62,7 +62,8 @@ function chunks(blocks) {
   return out;
 }
 
-function CopyButton({ /** @type {string} */ text }) {
+/** @param {{text: string}} props */
+function CopyButton({ text }) {
   const [done, setDone] = useState(false);
   const act = async () => {
     await copy(text, "Code copied");

@@ -56,13 +56,15 @@ export function Palette({ onClose }) {
       : (history.value?.chats || []).filter((c) => !wanted || fit(c.title, wanted) >= 0);
     const docs = wanted ? files.map((f) => ({ f, score: fit(leaf(f.file), wanted) })).filter((d) => d.score >= 0)
       .sort((a, b) => b.score - a.score).slice(0, 8) : [];
-    return [
+    /** @type {{kind: string, text: string, note?: string, keys?: string, act: () => void}[]} */
+    const all = [
       ...acts.slice(0, wanted ? 6 : 14),
       ...chats.slice(0, wanted ? 8 : 5).map((c) => ({ kind: "Chat", text: c.title || "New chat", note: (wanted && c.snippet.replace(/[‹›]/g, "")) || when(c.updated_at),
         act: () => go(`/chat/${c.id}`) })),
       ...docs.map(({ f }) => ({ kind: "Document", text: leaf(f.file), note: f.collection,
         act: () => openDocument({ document_id: f.id, file: f.file, page: f.pages ? 1 : null, line: null }) })),
     ];
+    return all;
   }, [wanted, found, files]);
   const now = Math.min(at, rows.length - 1);
   useEffect(() => { list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }); }, [now, rows]);

@@ -138,8 +138,8 @@ export function Rail() {
   </nav>`;
 }
 
-/** The egress ledger: how many bytes went where, and why. */
-export function Egress({ /** @type {() => void} */ onClose }) {
+/** The egress ledger: how many bytes went where, and why. @param {{onClose: () => void}} props */
+export function Egress({ onClose }) {
   const rows = status.value?.egress?.by || [];
   return html`<${Modal} label="What leaves this machine" onClose=${onClose}>
     ${rows.length ? html`<div class="tbl" tabindex="0" role="region" aria-label="Bytes sent"><table>
