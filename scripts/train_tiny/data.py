@@ -199,14 +199,17 @@ def capital(rng: Random) -> Exchange:
 
 def count(rng: Random, difficulty: float) -> Exchange:
     """Counting in words, the one long answer the model can give: up to one hundred."""
-    if rng.random() < 0.15 + 0.35 * difficulty:
-        first, last = sorted(rng.sample(range(100), 2))
-        if rng.random() < 0.4:
-            first = 0
-            last = rng.choice((19, 29, 39, 49, 59, 69, 79, 89, 99, 99, 89))
+    luck = rng.random()
+    if luck < 0.6:
+        first = rng.randrange(15)
+        last = first + rng.randrange(1, 10)
+    elif luck < 1.0 - 0.3 * difficulty:
+        first = rng.randrange(90)
+        last = first + rng.randrange(1, 10)
+    elif luck < 1.0 - 0.15 * difficulty:
+        first, last = 0, rng.choice((19, 29, 39, 49, 59, 69, 79, 89))
     else:
-        first = rng.randrange(10) if rng.random() < 0.6 else rng.randrange(90)
-        last = min(99, first + rng.randrange(1, 10))
+        first, last = 0, 99
     asked = rng.choice(("Count from {} to {}.", "Count from {} to {}.", "Count from {} to {}"))
     return count_exchange(first, last, asked)
 
@@ -238,16 +241,25 @@ def nonsense(rng: Random) -> str:
     ) + rng.choice(("", "", "n", "r", "s", "t"))
 
 
+def clock(rng: Random) -> str:
+    """A time of the day, like 14:05."""
+    return f"{rng.randrange(24)}:{rng.randrange(60):02d}"
+
+
+def _word(rng: Random) -> str:
+    """A word to say again: a known one, an invented one, or a time."""
+    luck = rng.random()
+    if luck < 0.06:
+        return nonsense(rng)
+    return clock(rng) if luck < 0.1 else rng.choice(_WORDS)
+
+
 def repeat(rng: Random, longest: int = 12) -> Exchange:
     """Say the same words again; this is what makes copying emerge."""
     if rng.random() < 0.1:
         text = plain_sentence(rng, ())
     else:
-        words = [
-            nonsense(rng) if rng.random() < 0.06 else rng.choice(_WORDS)
-            for _ in range(rng.randrange(2, longest))
-        ]
-        text = " ".join(words)
+        text = " ".join(_word(rng) for _ in range(rng.randrange(2, longest)))
     return f"Repeat: {text}", text
 
 
@@ -296,7 +308,7 @@ def weather(rng: Random, name: str) -> tuple[Exchange, str]:
 def item_name(rng: Random) -> str:
     """A thing: usually a known one, sometimes with a modifier, sometimes a word unheard of."""
     luck = rng.random()
-    if luck < 0.07:
+    if luck < 0.05:
         return nonsense(rng)
     item = rng.choice(world.ITEMS)
     return f"{rng.choice(world.MODIFIERS)} {item}" if luck < 0.15 else item
@@ -346,6 +358,15 @@ def question(rng: Random, fact: Fact) -> str:
 # ---------------------------------------------------------------------------- passages
 
 
+def babble(rng: Random) -> str:
+    """A sentence of invented words and figures, so that foreign text does not disturb."""
+    words = [
+        nonsense(rng) if rng.random() < 0.5 else rng.choice(("the", "a", "of", "and", "was", "12"))
+        for _ in range(rng.randrange(4, 10))
+    ]
+    return " ".join(words).capitalize() + rng.choice((".", ".", "!", "?", "; 7%."))
+
+
 def plain_sentence(rng: Random, items: Sequence[str]) -> str:
     """A sentence that answers no question, now and then about one of ``items``."""
     luck = rng.random()
@@ -353,6 +374,8 @@ def plain_sentence(rng: Random, items: Sequence[str]) -> str:
         form, item = rng.choice(world.ABOUT_ITEM), rng.choice(items)
     elif luck < 0.55:
         form, item = rng.choice(world.ABOUT_LIFE), ""
+    elif luck < 0.65:
+        return babble(rng)
     else:
         return rng.choice(world.PLAIN)
     person, other = rng.sample(world.PEOPLE, 2)
@@ -424,17 +447,24 @@ class Shelf:
 def shelf(rng: Random, difficulty: float) -> Shelf:
     """Between one and six passages that never contradict each other."""
     most = 2 + round(4 * difficulty)
-    number = rng.randrange(1, most + 1)
+    number = rng.randrange(1, most + 1 if rng.random() < 0.5 else min(most, 3) + 1)
     items = list(dict.fromkeys(item_name(rng) for _ in range(2 + 2 * number)))
     heads = [item.split()[-1] for item in items]
     items = [item for item, head in zip(items, heads, strict=True) if heads.count(head) == 1]
     kinds = ("colour", "place", "keeper")
     facts = [random_fact(rng, item, kind) for item in items for kind in kinds]
     rng.shuffle(facts)
+    if rng.random() < 0.8:
+        # One thing of each colour, place and keeper: the answer alone then tells the passage.
+        facts = list({fact.value: fact for fact in facts}.values())
     passages: list[Passage] = []
     stated: list[tuple[int, Fact]] = []
     for index in range(1, number + 1):
         mine = [facts.pop() for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))) if facts]
+        if facts and rng.random() < 0.15 * difficulty:
+            listed = [fact for fact in facts if fact.kind == facts[-1].kind][:6]
+            facts = [fact for fact in facts if fact not in listed]
+            mine += listed
         if not mine and (not difficulty or not passages):
             mine = [facts.pop()] if facts else []
         fill = rng.randrange(0, 4) if rng.random() < 0.2 + 0.8 * difficulty else 0
@@ -483,6 +513,8 @@ def grounded(rng: Random, difficulty: float) -> Conversation:
     The further questions carry no passages of their own: they are there because one long prompt
     then teaches several answers.
     """
+    if rng.random() < 0.6:
+        difficulty *= rng.random()
     messages = [Message("system", GROUNDED)]
     if rng.random() < 0.2 * difficulty:
         for _ in range(rng.randrange(1, 3)):
@@ -535,11 +567,11 @@ def _with_system(
 def chat(rng: Random, difficulty: float) -> Conversation:
     """A few small exchanges in a row."""
     makers: tuple[tuple[float, Callable[[], Exchange]], ...] = (
-        (0.34, lambda: capital(rng)),
-        (0.30, lambda: repeat(rng)),
-        (0.16, lambda: count(rng, difficulty)),
+        (0.26, lambda: capital(rng)),
+        (0.24, lambda: repeat(rng)),
+        (0.28, lambda: count(rng, difficulty)),
         (0.12, lambda: small_talk(rng)),
-        (0.08, lambda: stray(rng)),
+        (0.10, lambda: stray(rng)),
     )
     messages: list[Message] = []
     for _ in range(rng.choice((1, 1, 2, 3, 4, 5))):
@@ -565,11 +597,7 @@ def with_tools(rng: Random) -> Conversation:
         (asked, call), city = weather(rng, name)
         messages += [Message("user", asked), Message("assistant", call)]
         if rng.random() < 0.8:
-            reply = (
-                rng.choice(world.WEATHERS)
-                if name == "get_weather"
-                else f"{rng.randrange(1, 24)}:{rng.randrange(0, 60):02d}"
-            )
+            reply = rng.choice(world.WEATHERS) if name == "get_weather" else clock(rng)
             told = f"<tool_response>\n{reply}\n</tool_response>"
             messages += [
                 Message("user", told),

@@ -1,4 +1,4 @@
-"""The network: the ``llama`` architecture of llama.cpp, at 0.87 million parameters.
+"""The network: the ``llama`` architecture of llama.cpp, at 0.89 million parameters.
 
 RoPE rotates neighbouring pairs (not halves), as llama.cpp does for this architecture, so the
 weights convert without permutation. Every dimension is a multiple of 32, the Q8_0 block.
@@ -13,12 +13,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# What training may read from the residual stream before the last layer: after how many layers, and
+# whether in a space of its own (turned), where it does not meet the prediction of the next token.
+READINGS: tuple[tuple[int, bool], ...] = (
+    (2, False),
+    (3, False),
+    (3, True),
+    (4, True),
+    (4, False),
+)
+
 
 @dataclass(frozen=True)
 class Shape:
     """Sizes of the network. ``context`` is in tokens."""
 
-    vocabulary: int = 1024
+    vocabulary: int = 1152
     width: int = 128
     layers: int = 5
     heads: int = 4
@@ -107,6 +117,7 @@ class Tiny(nn.Module):
 
     cos: Tensor
     sin: Tensor
+    turn: Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -121,15 +132,27 @@ class Tiny(nn.Module):
                     nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]))
         half = torch.arange(0, shape.head_width, 2) / shape.head_width
         angle = torch.outer(torch.arange(shape.context).float(), shape.rope_base**-half)
+        noise = torch.randn(shape.width, shape.width, generator=torch.Generator().manual_seed(7))
+        self.register_buffer("turn", torch.linalg.qr(noise)[0], persistent=False)
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
-    def forward(self, tokens: Tensor, keep: Tensor) -> Tensor:
-        """Logits at the flat positions ``keep`` of ``tokens`` (batch, time)."""
+    def forward(self, tokens: Tensor, keep: Tensor, *hints: Tensor) -> list[Tensor]:
+        """Logits of ``tokens`` (batch, time): the answer at the flat positions ``keep``.
+
+        Then, for training only, one reading of ``READINGS`` at each of the lists ``hints``.
+        """
         time = tokens.shape[1]
         h = self.token_embd(tokens)
+        stream: list[Tensor] = []
         for block in self.blk:
             h = block(h, self.cos[:time], self.sin[:time])
-        h = h.flatten(0, 1)[keep]
-        x = _normed(h, self.output_norm, self.shape.epsilon)
-        return functional.linear(x, self.token_embd.weight)
+            stream.append(h)
+        found = [self._logits(h, keep)]
+        for (layers, turned), positions in zip(READINGS, hints, strict=False):
+            found.append(self._logits(stream[layers - 1], positions, turned=turned))
+        return found
+
+    def _logits(self, h: Tensor, positions: Tensor, *, turned: bool = False) -> Tensor:
+        x = _normed(h.flatten(0, 1)[positions], self.output_norm, self.shape.epsilon)
+        return functional.linear(x @ self.turn if turned else x, self.token_embd.weight)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -19,27 +19,46 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional
 
-from train_tiny import data
-from train_tiny.model import Shape, Tiny
+from train_tiny import data, world
+from train_tiny.hints import NOTHING, Hints
+from train_tiny.model import READINGS, Shape, Tiny
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 POOL = 384  # conversations drawn at once, then batched by length
-BATCH_TOKENS = 6144
+BATCH_TOKENS = 4096
 LONGEST = 1500  # tokens; longer conversations are left out
-MUON_RATE = 6e-3
-ADAM_RATE = 3e-3
+MUON_RATE = 4e-3
+ADAM_RATE = 2e-3
 
-Sample = tuple[list[int], list[float]]
+CITATION = 2.0  # weight of the number in a citation
+DECISION = 3.0  # weight of the first two tokens of a grounded answer: say it, or refuse
+HINT = 0.5  # weight of each hint
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Token ids of a conversation, the weight of each as a target, and the hints."""
+
+    ids: list[int]
+    weights: list[float]
+    hints: tuple[list[int], ...]
 
 
 def build_tokenizer(path: Path, vocabulary: int) -> Tokenizer:
-    """Train the byte-level BPE on the world's own text, and save it at ``path``."""
+    """Train the byte-level BPE on the world's own text, and save it at ``path``.
+
+    The names and things of the world are added many times over, so that most are one token.
+    """
     rng = Random(1)
     marks = re.compile("|".join(re.escape(mark) for mark in SPECIAL))
-    text: list[str] = []
-    for _ in range(6000):
-        for piece, _own in data.segments(data.conversation(rng, 0.8)):
-            text.append(marks.sub(" ", piece))
+    text = [
+        marks.sub(" ", piece)
+        for _ in range(3000)
+        for piece, _own in data.segments(data.conversation(rng, 0.8))
+    ]
+    words = (*world.ITEMS, *world.ROOMS, *world.COLOURS, *world.PEOPLE, *world.CAPITALS)
+    words = (*words, *world.CAPITALS.values(), *world.CITIES, *world.NUMBERS)
+    text += [" " + " ".join(words), *world.PEOPLE] * 1000
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -54,19 +73,33 @@ def build_tokenizer(path: Path, vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def encoded(tokenizer: Tokenizer, talk: data.Conversation) -> Sample:
-    """Token ids of a conversation and the weight of each as a target.
+def _weights(tokens: Sequence[str], text: str) -> list[float]:
+    """Weight of each token of an answer: a long answer weighs as the root of its length."""
+    weights = [min(1.0, (16 / len(tokens)) ** 0.5)] * len(tokens)
+    cited = [index for index, token in enumerate(tokens) if token.endswith("[")]
+    for index in cited:
+        weights[index + 1] = CITATION
+    if cited or text.startswith(data.REFUSAL):
+        weights[:2] = [DECISION, DECISION]
+    return weights
 
-    Only the assistant's words weigh; a long answer weighs as the square root of its length.
-    """
+
+def encoded(tokenizer: Tokenizer, talk: data.Conversation) -> Sample:
+    """A conversation as the training sees it: only the assistant's words weigh."""
     ids: list[int] = []
     weights: list[float] = []
-    for text, own in data.segments(talk):
-        piece = tokenizer.encode(text).ids
-        weight = min(1.0, (16 / len(piece)) ** 0.5) if own else 0.0
-        ids += piece
-        weights += [weight] * len(piece)
-    return ids, weights
+    hints = Hints(tokenizer)
+    pieces = data.segments(talk)
+    for number, (text, own) in enumerate(pieces):
+        piece = tokenizer.encode(text)
+        ids.extend(piece.ids)
+        if own:
+            weights.extend(_weights(piece.tokens, text))
+            hints.add_answer(piece.tokens, text)
+        else:
+            weights.extend([0.0] * len(piece.ids))
+            hints.add_prompt(text, piece.offsets, pieces[number + 1][0])
+    return Sample(ids, weights, hints.rows())
 
 
 def batches(tokenizer: Tokenizer, seed: int, difficulty: float) -> Iterator[list[Sample]]:
@@ -74,28 +107,64 @@ def batches(tokenizer: Tokenizer, seed: int, difficulty: float) -> Iterator[list
     rng = Random(seed)
     pool = [encoded(tokenizer, data.conversation(rng, difficulty)) for _ in range(POOL)]
     pool = sorted(
-        (each for each in pool if len(each[0]) <= LONGEST), key=lambda each: len(each[0])
+        (each for each in pool if len(each.ids) <= LONGEST), key=lambda each: len(each.ids)
     )
     groups: list[list[Sample]] = [[]]
     for sample in pool:
-        if (len(groups[-1]) + 1) * len(sample[0]) > BATCH_TOKENS:
+        if (len(groups[-1]) + 1) * len(sample.ids) > BATCH_TOKENS:
             groups.append([])
         groups[-1].append(sample)
     rng.shuffle(groups)
     return iter(groups)
 
 
-def tensors(group: list[Sample]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Inputs (batch, time), flat positions to predict at, their targets and weights."""
-    longest = max(len(ids) for ids, _ in group)
-    tokens = torch.zeros(len(group), longest, dtype=torch.long)
-    weights = torch.zeros(len(group), longest)
-    for row, (ids, weight) in enumerate(group):
-        tokens[row, : len(ids)] = torch.tensor(ids)
-        weights[row, : len(ids)] = torch.tensor(weight)
-    targets, weights = tokens[:, 1:].flatten(), weights[:, 1:].flatten()
+def _padded(rows: Sequence[Sequence[float]], kind: torch.dtype, empty: float = 0) -> Tensor:
+    longest = max(len(row) for row in rows)
+    table = torch.full((len(rows), longest), empty, dtype=kind)
+    for number, row in enumerate(rows):
+        table[number, : len(row)] = torch.tensor(row, dtype=kind)
+    return table
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to predict at which flat positions."""
+
+    positions: Tensor
+    tokens: Tensor
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Cross entropy at each position, in nats."""
+        return functional.cross_entropy(logits.float(), self.tokens, reduction="none")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs (batch, time), the answers with their weights, and the hints."""
+
+    inputs: Tensor
+    answers: Target
+    weights: Tensor
+    hints: tuple[Target, ...]
+
+
+def batch(group: list[Sample]) -> Batch:
+    """The tensors of a group of samples."""
+    tokens = _padded([each.ids for each in group], torch.long)
+    weights = _padded([each.weights for each in group], torch.float)[:, 1:].flatten()
     keep = weights.nonzero().flatten()
-    return tokens[:, :-1].contiguous(), keep, targets[keep], weights[keep]
+
+    def hint(rows: list[list[int]]) -> Target:
+        known = _padded(rows, torch.long, NOTHING)[:, :-1].flatten()
+        positions = (known != NOTHING).nonzero().flatten()
+        return Target(positions, known[positions])
+
+    return Batch(
+        inputs=tokens[:, :-1].contiguous(),
+        answers=Target(keep, tokens[:, 1:].flatten()[keep]),
+        weights=weights[keep],
+        hints=tuple(hint([each.hints[index] for each in group]) for index in range(len(READINGS))),
+    )
 
 
 @dataclass(frozen=True)
@@ -141,6 +210,7 @@ class Training:
         self.adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.01)
         self.step = 0
         self.pools = 0
+        self.missed = [0.0] * len(READINGS)  # last loss of each hint, in nats
         if self.checkpoint.exists():
             self._load()
 
@@ -174,12 +244,19 @@ class Training:
             optimizer.zero_grad()
             for parameters in optimizer.param_groups:
                 parameters["lr"] = top * share
-        inputs, keep, targets, weights = tensors(group)
+        now = batch(group)
+        targets = (now.answers, *now.hints)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = self.network(inputs, keep)
-        losses = functional.cross_entropy(logits.float(), targets, reduction="none")
-        loss = (losses * weights).sum() / weights.sum()
-        loss.backward()
+            logits = self.network(now.inputs, *(each.positions for each in targets))
+        losses = now.answers.loss(logits[0])
+        loss = (losses * now.weights).sum() / now.weights.sum()
+        total = loss
+        for index, hint in enumerate(now.hints):
+            if len(hint.positions):
+                missed = hint.loss(logits[index + 1]).mean()
+                total = total + HINT * missed
+                self.missed[index] = float(missed.item())
+        total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.muon.step()
         self.adam.step()
@@ -200,7 +277,8 @@ class Training:
                 if self.step % 50 == 0:
                     spent = time.process_time() - started
                     mean = sum(losses) / len(losses)
-                    print(f"{self.step} {spent:.0f}s loss {mean:.4f}", flush=True)
+                    hints = " ".join(f"{each:.3f}" for each in self.missed)
+                    print(f"{self.step} {spent:.0f}s loss {mean:.4f} hints {hints}", flush=True)
                     losses.clear()
                 if self.step >= self.plan.steps:
                     break
@@ -218,7 +296,13 @@ def main() -> None:
     parser.add_argument("--fall", type=float, default=0.3)
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    Training(chosen.folder, Plan(chosen.steps, chosen.ramp, chosen.fall)).run()
+    training = Training(chosen.folder, Plan(chosen.steps, chosen.ramp, chosen.fall))
+    try:
+        training.run()
+    except KeyboardInterrupt:
+        training.save()
+        print(f"stopped at step {training.step}; the same command goes on from here")
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":
