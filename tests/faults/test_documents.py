@@ -237,6 +237,30 @@ def test_a_pdf_stream_that_swells_is_bounded(tmp_path: Path) -> None:
     assert outcome(tmp_path, "a.pdf", document).reason in {"", "no-text", "damaged"}
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.pdf", b"%PDF-1.4\n" + b"1 0 obj /Kids [ " * 200_000),
+        ("a.pdf", b"%PDF-1.4\n" + b"/Kids [1 0 R] " * 300_000),
+        ("a.md", b"> " * 100_000 + b"x"),
+        ("a.md", b"**a " * 200_000),
+        ("a.md", b"`a``b" * 100_000),
+        ("a.rst", b"a\n=\n" * 100_000),
+        ("a.py", b"class " * 300_000),
+        ("a.rs", b"pub(crate) " * 200_000),
+        ("a.html", b"<meta " * 300_000),
+        ("a.txt", b"x" * 3_000_000),
+        ("a.txt", b"\n \n" * 1_000_000 + b"x"),
+        ("a.csv", b'"' * 1_000_001),
+    ],
+)
+def test_a_text_made_to_cost_time_costs_about_its_length(
+    name: str, data: bytes, tmp_path: Path
+) -> None:
+    """Each would take minutes, past the time a test has, if its cost grew faster."""
+    assert outcome(tmp_path, name, data).reason in {"", "damaged", "no-text"}
+
+
 def test_a_table_of_a_hundred_thousand_rows_is_bounded_and_says_so(tmp_path: Path) -> None:
     rows = "".join(f"{at},{'words ' * 33}\n" for at in range(100_000))
     read = outcome(tmp_path, "a.csv", f"Number,Text\n{rows}".encode())

@@ -44,10 +44,11 @@ _FULL_LINE: Final = 0.6
 _LEAST_FULL: Final = 24
 _EARLY: Final = 0.85
 _SENTENCE_END: Final = (".", ":", ";", "!", "?")
-_PAGES_NODE: Final = re.compile(
-    rb"(\d+)\s+\d+\s+obj\b(?:(?!endobj).){0,4096}?/Kids\s*\[([^\]]*)\]", re.DOTALL
-)
-_REFERENCE: Final = re.compile(rb"(\d+)\s+\d+\s+R")
+_KIDS: Final = re.compile(rb"/Kids\s{0,20}\[([^\[\]]*)\]")
+_OBJECT: Final = re.compile(rb"(\d{1,10})\s{1,20}\d{1,10}\s{1,20}obj$")
+_NODE_WITHIN: Final = 1_024
+_NAME_WITHIN: Final = 32
+_REFERENCE: Final = re.compile(rb"(\d{1,10})\s{1,20}\d{1,10}\s{1,20}R")
 
 
 def _detects(head: Head) -> bool:
@@ -228,10 +229,12 @@ def flow(lines: Sequence[str], usual: int) -> str:
 
 def _refuse_cycles(data: bytes) -> None:
     """Refuse a page tree that contains itself, as far as it is written in the open."""
-    kids = {
-        int(node.group(1)): tuple(int(kid) for kid in _REFERENCE.findall(node.group(2)))
-        for node in _PAGES_NODE.finditer(data)
-    }
+    kids: dict[int, tuple[int, ...]] = {}
+    for found in _KIDS.finditer(data):
+        at = data.rfind(b"obj", max(0, found.start() - _NODE_WITHIN), found.start())
+        if named := _OBJECT.search(data, max(0, at - _NAME_WITHIN), at + 3):
+            inside = _REFERENCE.findall(found.group(1))
+            kids[int(named.group(1))] = tuple(int(kid) for kid in inside)
     done: set[int] = set()
     for root in kids:
         if _cycle(root, kids, done):
