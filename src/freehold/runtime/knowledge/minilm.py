@@ -38,7 +38,7 @@ from freehold.runtime.supervise import leash
 
 NAME: Final = "all-minilm-l6-v2"
 """As the house calls the model."""
-IDENTITY: Final = "all-minilm-l6-v2 q8_0, passage 3"
+IDENTITY: Final = "all-minilm-l6-v2 q8_0, passage 4"
 """What made a vector: the model, its precision, and how a passage is written out for it."""
 CONTEXT_TOKENS: Final = 512
 """Longest text it reads. Source: max_position_embeddings of its config.json."""
