@@ -276,7 +276,8 @@ def _documents(house: House) -> list[Route]:
         _guard(house, request)
         wanted = request.query_params.get("collection")
         rows = [d for d in house.documents.values() if not wanted or d["collection"] == wanted]
-        return JSONResponse({"documents": rows[-500:], "next": None})
+        limit = int(request.query_params.get("limit", "200"))
+        return JSONResponse({"documents": rows[-limit:], "next": None})
 
     async def put(request: Request) -> Response:
         _guard(house, request)

@@ -131,9 +131,9 @@ function Empty({ onAsk, temporary }) {
       nearest, word for word, and say so when your documents do not answer. <a href="#/models">Add a model</a></p>`}
     ${!ready && html`<p>Answers are better with something to stand on. <a href="#/documents">Add documents</a> and every
       sentence comes with its place, checked word for word.</p>`}
-    ${!temporary && html`<p><button class="btn" onClick=${() => newChat(true)}>Make it temporary</button></p>`}
     ${prompts.length > 0 && html`<ul class="prompts">${prompts.map((p) => html`<li key=${p}>
       <button class="prompt" onClick=${() => onAsk(p)}>${p}</button></li>`)}</ul>`}
+    ${!temporary && html`<p><button class="btn q flush" onClick=${() => newChat(true)}>Make this chat temporary</button></p>`}
   </div>`;
 }
 

@@ -100,8 +100,21 @@ function List({ only }) {
     } catch (error) { setTrouble(cardOf(error)); }
   };
   const stamp = collections.value.map((c) => `${c.name}${c.files}.${c.passages}`).join();
-  useEffect(() => { read(); }, [only, stamp]);
   const busy = docs?.some((d) => d.state === "waiting" || d.state === "reading") || meaning.value.state === "building" || (way.value && !way.value.over);
+  const beat = useRef(false);
+  beat.current = Boolean(busy);
+  useEffect(() => { read(); }, [only]);
+  useEffect(() => { if (!beat.current) read(); }, [stamp]);
+  // A row that says the same is the same row: a thousand of them cost nothing to look at again.
+  const rows = useRef(new Map());
+  const row = (/** @type {any} */ d) => {
+    const says = [only, d.state, d.passages, d.note, d.reason, d.bytes].join("|");
+    const had = rows.current.get(d.id);
+    if (had?.says === says) return had.row;
+    const made = html`<${Row} key=${d.id} doc=${d} only=${only} onGone=${() => { readCollections(); read(); }} />`;
+    rows.current.set(d.id, { says, row: made });
+    return made;
+  };
   useEffect(() => {
     if (!busy) return undefined;
     const timer = setInterval(() => {
@@ -116,7 +129,7 @@ function List({ only }) {
   if (!docs.length) return html`<p class="quiet">Nothing here yet. Drop a folder above.</p>`;
   return html`<div class="tbl" tabindex="0" role="region" aria-label="Documents"><table>
       <thead><tr><th>File</th><th>State</th><th class="n">Passages</th><th class="n hide-s">Pages</th><th class="n hide-s">Size</th><th><span class="sr">Acts</span></th></tr></thead>
-      <tbody>${docs.map((d) => html`<${Row} key=${d.id} doc=${d} only=${only} onGone=${() => { readCollections(); read(); }} />`)}</tbody></table></div>
+      <tbody>${docs.map(row)}</tbody></table></div>
     ${next && html`<button class="btn" onClick=${() => read(next)}>Show more</button>`}`;
 }
 

@@ -23,6 +23,7 @@ export const way = signal(/** @type {Way|null} */ (null));
 let waiting = [];
 let running = 0;
 let stopped = false;
+let counted = 0; // when the collections were last asked for
 
 /** @param {Partial<Way>} change */
 const set = (change) => { way.value = { .../** @type {Way} */ (way.value), ...change }; };
@@ -117,7 +118,10 @@ async function work() {
     await send(parcel);
     const now = /** @type {Way} */ (way.value);
     set({ done: now.done + 1, now: now.now.filter((p) => p !== parcel.path) });
-    if (now.done % 25 === 0) readCollections().catch(() => {});
+    if (Date.now() - counted > 1500) {
+      counted = Date.now();
+      readCollections().catch(() => {});
+    }
   }
   running -= 1;
   if (running === 0) {
