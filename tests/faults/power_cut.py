@@ -75,7 +75,20 @@ class Disk:
         try:
             yield self.place
         finally:
-            _run("umount", str(self.place))
+            self._unmount()
+
+    def _unmount(self) -> None:
+        """A process that was killed a moment ago may still hold the place."""
+        ends = time.monotonic() + 15
+        while True:
+            try:
+                _run("umount", str(self.place))
+                break
+            except RigUnusable:
+                if time.monotonic() > ends:
+                    _run("umount", "-l", str(self.place))
+                    raise
+                time.sleep(0.05)
 
 
 def cut(work: Sequence[str], check: Sequence[str], folder: Path, after_s: float) -> Cut:
