@@ -166,7 +166,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     upstream_name: str = ""
     """What the adopted server calls it."""
     source: str = ""
-    """Where it was found, in words: `added by hand`, `Ollama's cache`, `Ollama on this machine`."""
+    """Where it was found, in words: `added by hand`, `Ollama's cache`."""
     context_tokens: int = 0
     """Longest conversation it was trained for; 0 when unknown."""
     demo: bool = False
