@@ -54,7 +54,7 @@ async def test_the_house_survives_many_of_them(tmp_path: Path) -> None:
 
 async def test_a_chat_template_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     path = tmp_path / "template.gguf"
-    path.write_bytes(TINY.read_bytes().replace(b"{%- macro", b"{%- mucro", 1))
+    path.write_bytes(TINY.read_bytes().replace(b"{%- for tool", b"{%- fur tool", 1))
     async with place(tmp_path) as here:
         model = msgspec.structs.replace(MODEL, name="template", path=str(path))
         with pytest.raises(FreeholdError) as caught:

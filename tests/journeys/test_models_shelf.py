@@ -108,7 +108,7 @@ async def test_a_file_that_is_added_stays_where_it_lies_and_is_there_after_a_res
         assert (model.name, model.engine, model.kind) == (
             "My-Model-Q8_0", "llama-server", "chat",
         )  # fmt: skip
-        assert (model.bytes, model.context_tokens) == (path.stat().st_size, 1024)
+        assert (model.bytes, model.context_tokens) == (path.stat().st_size, 2048)
         assert await here.shelf.add(path) == model
         assert (await here.shelf.find("")).name == model.name
     async with place(options) as here:

@@ -55,8 +55,8 @@ def test_the_demo_model_is_described() -> None:
     assert (card.quantisation, card.chat_template) == ("Q8_0", True)
     assert card.bytes == TINY.stat().st_size
     assert card.context_tokens >= 512
-    # 4 layers x 2 key-value heads x (32 + 32) values x 2 bytes.
-    assert card.cache_bytes_per_token == 1024
+    # 5 layers x 2 key-value heads x (32 + 32) values x 2 bytes.
+    assert card.cache_bytes_per_token == 1280
 
 
 def test_parameters_are_counted_and_the_common_type_names_the_quantisation(

@@ -119,6 +119,7 @@ async def built(options: UpOptions, clock: Clock, log: Log, door: socket) -> Asy
         up.push_async_callback(shelf.close)
         gateway = Gateway(shelf, engines)
         blobs = Blobs(home.blobs)
+        await blobs.sweep()
         library = await up.enter_async_context(
             Library.open(
                 knowledge,

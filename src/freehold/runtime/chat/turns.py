@@ -100,6 +100,7 @@ class Turns:
         self._log = log
         self._running: dict[str, _Running] = {}
         self._group = asyncio.TaskGroup()
+        self._closing = False
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -107,6 +108,7 @@ class Turns:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing = True
         for running in tuple(self._running.values()):
             if running.task is not None:
                 running.task.cancel()
@@ -124,12 +126,12 @@ class Turns:
 
     async def _note(self, kind: Literal["asked", "finished"], turn: Turn) -> None:
         """Tell the bus that a turn came or went: who and when, never what was said."""
-        if is_id(turn.chat_id, "tmp"):
+        if is_id(turn.chat_id, "tmp") or self._closing:
             return
         note = TurnNote(turn_id=turn.id, chat_id=turn.chat_id, state=turn.state, model=turn.model)
         try:
             await self._bus.publish_turn(kind, note)
-        except HouseError as error:
+        except FreeholdError as error:
             self._log.warning("turn not told to the bus", turn=turn.id, why=str(error))
 
     def now(self, turn: Turn) -> Turn:
@@ -168,7 +170,7 @@ class Turns:
         state: State = "done"
         error: ErrorCard | None = None
         try:
-            await self._note("asked", running.turn)
+            self._group.create_task(self._note("asked", running.turn))
             await self._write(running, start)
         except asyncio.CancelledError:
             state = "stopped" if running.stopped else "cut"
@@ -183,13 +185,9 @@ class Turns:
 
     async def _write(self, running: _Running, start: float) -> None:
         call, collections = await self._call(running)
-        saved = start
         async with self._answers.answer(call, collections) as steps:
             async for step in steps:
                 self._take(running, step, start)
-                if self._clock.now() - saved >= SAVE_EVERY_S:
-                    saved = self._clock.now()
-                    await running.shelf.save_answer(running.turn)
 
     async def _call(self, running: _Running) -> tuple[ChatCall, tuple[str, ...] | None]:
         turn = running.turn
@@ -252,15 +250,27 @@ class Turns:
             await running.shelf.finish(running.turn)
             running.say(_END_EVENT[state], {"turn": running.turn})
             await self._publish(running)
-            await self._note("finished", running.turn)
+            self._group.create_task(self._note("finished", running.turn))
         finally:
             self._running.pop(running.turn.id, None)
             running.ended.set()
 
     async def _keep_flowing(self, running: _Running) -> None:
+        """What is new to the bus at once, and to disk once a second, until cancelled."""
+        saved, kept = self._clock.now(), running.turn.answer
         while True:
             await asyncio.sleep(PUBLISH_EVERY_S)
             await self._publish(running)
+            turn = running.turn
+            if turn.answer != kept and self._clock.now() - saved >= SAVE_EVERY_S:
+                saved, kept = self._clock.now(), turn.answer
+                await self._save(running, turn)
+
+    async def _save(self, running: _Running, turn: Turn) -> None:
+        try:
+            await running.shelf.save_answer(turn)
+        except FreeholdError as error:
+            self._log.warning("answer not kept yet", turn=turn.id, why=str(error))
 
     async def _publish(self, running: _Running) -> None:
         running.settle()
