@@ -34,6 +34,8 @@ from freehold.runtime.store.database import Database
 
 PASSAGES_FOR_AN_ANSWER: Final = 10
 """Passages an answer is grounded in at most; how many a model is shown, its context decides."""
+OF_THE_BEST: Final = 0.5
+"""Share of the best passage's score below which a passage is not said to match."""
 _LONGEST_NAME: Final = 200
 _LONGEST_FILE: Final = 1000
 
@@ -198,10 +200,11 @@ class Library:
             StoreFailed: the index could not be read.
         """
         found = await self.search(question, collections=collections, limit=PASSAGES_FOR_AN_ANSWER)
-        refused = not found.answers
+        least = found.hits[0].score * OF_THE_BEST if found.hits else 0.0
+        passages = tuple(hit for hit in found.hits if hit.score >= least)
         return Grounds(
-            passages=() if refused else found.hits,
-            refused=refused,
+            passages=passages if found.answers else (),
+            refused=not found.answers,
             nearest=found.nearest,
             meaning=found.meaning,
         )

@@ -99,13 +99,17 @@ async def search(
     )
     coverage = max((hit.coverage for hit in words), default=0.0)
     closeness = max((hit.cosine for hit in near), default=None)
+    enough = answers(coverage, closeness, total)
+    if near and embedder.meaning.state != "on":
+        # The passage that answers may have no vector yet: until all have, words may speak alone.
+        enough = enough or answers(coverage, None, total)
     return Found(
         hits=hits[:limit],
         meaning=bool(near),
         nearest=_place(hits[0]) if hits else "",
         coverage=coverage,
         closeness=closeness or 0.0,
-        answers=bool(hits) and answers(coverage, closeness, total),
+        answers=bool(hits) and enough,
     )
 
 
