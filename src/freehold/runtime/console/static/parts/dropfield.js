@@ -45,10 +45,11 @@ const Losses = ({ label, rows, open = false }) => rows.length > 0 && html`<detai
 export function Progress() {
   const now = way.value;
   if (!now) return null;
-  const words = now.over
-    ? [now.stored && `${plural(now.stored, "file")} taken in${now.reading ? `, ${number(now.reading)} still being read` : ""}`, now.unchanged && `${number(now.unchanged)} unchanged`].filter(Boolean).join(", ")
-      || "Nothing new"
-    : `${number(now.done)} of ${plural(now.total, "file")}`;
+  const ended = [now.stored && `${plural(now.stored, "file")} taken in`, now.unchanged && `${number(now.unchanged)} unchanged`];
+  // "Taken in" is said of files that can be asked about, not of those that merely arrived.
+  const words = !now.over ? `${number(now.done)} of ${number(now.total)} sent`
+    : now.reading ? `${number(now.stored - now.reading)} of ${number(now.stored)} read`
+      : ended.filter(Boolean).join(", ") || "Nothing new";
   return html`<div class="progress" role="group" aria-label="Progress">
     <div class="row"><b>${words}</b>${!now.over && html`<button class="btn q small" onClick=${stopUploads}>Stop</button>`}</div>
     ${now.over && now.reading > 0 && html`<progress max=${now.stored} value=${now.stored - now.reading} aria-label="Files read"></progress>`}
