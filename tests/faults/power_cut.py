@@ -134,7 +134,7 @@ def cut(work: Sequence[str], check: Sequence[str], folder: Path, after_s: float)
 
 def usable(folder: Path) -> None:
     """Pass when this machine can do it; raises `RigUnusable` with what was tried."""
-    if not shutil.which("mkfs.ext4"):
+    if not shutil.which("mkfs.ext4", path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
         raise RigUnusable("there is no mkfs.ext4 (apt install e2fsprogs)")
     disk = Disk(folder)
     disk.make()
