@@ -252,7 +252,8 @@ def _words(text: str, kind: str) -> list[str]:
 
 
 def _run(*command: str) -> None:
-    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    reach = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, env=reach)
     if ran.returncode:
         message = f"{shlex.join(command)}: {ran.stderr.strip()}"
         raise RigUnusable(message)
