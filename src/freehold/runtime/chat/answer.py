@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from freehold.core.errors import ContextTooLong
 from freehold.runtime.calls import (
     ChatCall,
     Done,
@@ -65,28 +66,51 @@ class Answers:
     async def _steps(
         self, call: ChatCall, model: Model, collections: tuple[str, ...] | None
     ) -> AsyncIterator[Step]:
+        ready: ChatCall = call
         passages: tuple[Passage, ...] = ()
-        ready = call
-        if model.name == READING_ROOM:
+        if collections != () or model.name == READING_ROOM:
             yield Retrieving()
-            grounds = await self._library.ask(_question(call), collections or None)
-            ready, passages = _for_reading(call, grounds), grounds.passages
-        elif collections != ():
-            yield Retrieving()
-            found = await self._library.search(
-                _question(call), collections=collections, limit=PASSAGES_FOR_AN_ANSWER
-            )
-            if collections and not found.hits:
+            found = await self._grounds(call, model, collections)
+            if found is None:
                 yield Text(DO_NOT_SAY)
                 yield _refusal(model)
                 return
-            if collections or _likely(found):
-                ready, passages = _grounded(call, model, found.hits)
-        if passages:
-            yield Sources(tuple(_source(n, p) for n, p in enumerate(passages, start=1)))
+            ready, passages = found
         yield Loading(model.name)
-        async for step in self._told(ready, model, passages):
+        async for step in self._shown(call, ready, model, passages):
             yield step
+
+    async def _grounds(
+        self, call: ChatCall, model: Model, collections: tuple[str, ...] | None
+    ) -> tuple[ChatCall, tuple[Passage, ...]] | None:
+        """The call as the model is to see it, with its passages; None where nothing is near."""
+        question = _question(call)
+        if model.name == READING_ROOM:
+            grounds = await self._library.ask(question, collections or None)
+            return _for_reading(call, grounds), grounds.passages
+        found = await self._library.search(
+            question, collections=collections, limit=PASSAGES_FOR_AN_ANSWER
+        )
+        if collections and not found.hits:
+            return None
+        return _grounded(call, model, found.hits) if collections or _likely(found) else (call, ())
+
+    async def _shown(
+        self, call: ChatCall, ready: ChatCall, model: Model, passages: tuple[Passage, ...]
+    ) -> AsyncIterator[Step]:
+        """The answer; where the passages are too long for the model after all, with fewer."""
+        while True:
+            if passages:
+                yield Sources(tuple(_source(n, p) for n, p in enumerate(passages, start=1)))
+            try:
+                async for step in self._told(ready, model, passages):
+                    yield step
+            except ContextTooLong:
+                if len(passages) < 2:  # noqa: PLR2004 - there is nothing to halve
+                    raise
+                ready, passages = _grounded(call, model, passages[: len(passages) // 2])
+            else:
+                return
 
     async def _told(
         self, call: ChatCall, model: Model, passages: tuple[Passage, ...]

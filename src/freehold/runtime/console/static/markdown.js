@@ -75,6 +75,9 @@ export function draw(block, cited) {
     if (!found) { link.remove(); continue; }
     if (found === "text") { link.replaceWith(`[${link.textContent}]`); continue; }
     link.className = "cite";
+    // A mark stands close to the word it proves, whatever space the writer left before it.
+    const before = link.previousSibling;
+    if (before?.nodeType === Node.TEXT_NODE) before.nodeValue = before.nodeValue.replace(/\s+$/, "");
     link.setAttribute("href", found.href);
     link.setAttribute("aria-label", found.label);
   }
