@@ -226,6 +226,7 @@ async def test_history_is_searched_pinned_renamed_and_deleted(home: Watched) -> 
     await expect(page.locator(".past")).to_have_count(1)
     await expect(page.locator(".past mark").first).to_have_text("boiler")
     await page.get_by_label("Search chats").fill("")
+    await expect(page.locator(".past mark")).to_have_count(0)
     acts = page.get_by_role("button", name="Acts for Summarise")
     await acts.click()
     await page.get_by_role("menuitem", name="Pin").click()
