@@ -1,4 +1,4 @@
-"""The network: the ``llama`` architecture of llama.cpp, at 0.89 million parameters.
+"""The network: the ``llama`` architecture of llama.cpp, at 0.87 million parameters.
 
 RoPE rotates neighbouring pairs (not halves), as llama.cpp does for this architecture, so the
 weights convert without permutation. Every dimension is a multiple of 32, the Q8_0 block.
@@ -28,7 +28,7 @@ READINGS: tuple[tuple[int, bool], ...] = (
 class Shape:
     """Sizes of the network. ``context`` is in tokens."""
 
-    vocabulary: int = 1152
+    vocabulary: int = 1024
     width: int = 128
     layers: int = 5
     heads: int = 4

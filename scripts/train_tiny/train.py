@@ -13,19 +13,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional
 
-from train_tiny import data, world
+from train_tiny import data
 from train_tiny.hints import NOTHING, Hints
 from train_tiny.model import READINGS, Shape, Tiny
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 POOL = 384  # conversations drawn at once, then batched by length
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 6144
 LONGEST = 1500  # tokens; longer conversations are left out
 MUON_RATE = 4e-3
 ADAM_RATE = 2e-3
@@ -33,6 +34,7 @@ ADAM_RATE = 2e-3
 CITATION = 2.0  # weight of the number in a citation
 DECISION = 3.0  # weight of the first two tokens of a grounded answer: say it, or refuse
 HINT = 0.5  # weight of each hint
+HINTS_FROM = 1800  # steps; copying is learned by then, and hints before it hold it up
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,14 @@ class Sample:
 
 
 def build_tokenizer(path: Path, vocabulary: int) -> Tokenizer:
-    """Train the byte-level BPE on the world's own text, and save it at ``path``.
-
-    The names and things of the world are added many times over, so that most are one token.
-    """
+    """Train the byte-level BPE on the world's own text, and save it at ``path``."""
     rng = Random(1)
     marks = re.compile("|".join(re.escape(mark) for mark in SPECIAL))
     text = [
         marks.sub(" ", piece)
-        for _ in range(3000)
+        for _ in range(6000)
         for piece, _own in data.segments(data.conversation(rng, 0.8))
     ]
-    words = (*world.ITEMS, *world.ROOMS, *world.COLOURS, *world.PEOPLE, *world.CAPITALS)
-    words = (*words, *world.CAPITALS.values(), *world.CITIES, *world.NUMBERS)
-    text += [" " + " ".join(words), *world.PEOPLE] * 1000
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -193,8 +189,11 @@ class Training:
         torch.set_num_threads(1)
         torch.manual_seed(0)
         self.plan = plan
-        self.shape = Shape()
         self.checkpoint = folder / "checkpoint.pt"
+        saved = (
+            torch.load(self.checkpoint, weights_only=True) if self.checkpoint.exists() else None
+        )
+        self.shape = Shape(**saved["shape"]) if saved else Shape()
         vocabulary = folder / "tokenizer.json"
         self.tokenizer = (
             Tokenizer.from_file(str(vocabulary))
@@ -211,11 +210,10 @@ class Training:
         self.step = 0
         self.pools = 0
         self.missed = [0.0] * len(READINGS)  # last loss of each hint, in nats
-        if self.checkpoint.exists():
-            self._load()
+        if saved:
+            self._resume(saved)
 
-    def _load(self) -> None:
-        saved = torch.load(self.checkpoint, weights_only=True)
+    def _resume(self, saved: dict[str, Any]) -> None:
         self.network.load_state_dict(saved["weights"])
         self.muon.load_state_dict(saved["muon"])
         self.adam.load_state_dict(saved["adam"])
@@ -252,7 +250,7 @@ class Training:
         loss = (losses * now.weights).sum() / now.weights.sum()
         total = loss
         for index, hint in enumerate(now.hints):
-            if len(hint.positions):
+            if len(hint.positions) and self.step >= HINTS_FROM:
                 missed = hint.loss(logits[index + 1]).mean()
                 total = total + HINT * missed
                 self.missed[index] = float(missed.item())
