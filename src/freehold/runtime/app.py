@@ -5,6 +5,7 @@ Down: the same in reverse, by leaving the contexts; answers being written are ke
 """
 
 import asyncio
+import importlib.resources
 import os
 import secrets
 import signal
@@ -57,6 +58,7 @@ from freehold.spec.up import Ready, Running, UpOptions
 
 MOST_EMBEDDING_CHILDREN: Final = 4
 """Children that give passages their meaning at once; each computes with one thread, niced."""
+DEMO_COLLECTION: Final = "demo"
 DRAIN_S: Final = 3
 """How long open requests may take to end once the house was asked to stop."""
 
@@ -85,6 +87,7 @@ async def _live(options: UpOptions, announce: Callable[[Ready], None], log: Log)
         async with built(options, clock, log, door) as house:
             application = Application(house, TABLE, _local_token(options.home))
             setup_token = await _first_admin(options, house)
+            await _demo_documents(options, house)
             port = door.getsockname()[1]
             now = Running(pid=os.getpid(), url=house.url, port=port, started_at=clock.wall())
             async with _opened(application, door):
@@ -228,6 +231,15 @@ async def _first_admin(options: UpOptions, house: House) -> str | None:
     if options.headless or house.people.is_set_up:
         return None
     return house.people.setup_token.issue()
+
+
+async def _demo_documents(options: UpOptions, house: House) -> None:
+    """The documents of the demonstration, for a house that has none yet."""
+    if options.demo and not await house.library.collections():
+        folder = Path(
+            str(importlib.resources.files("freehold.catalog").joinpath("demo/documents"))
+        )
+        await house.library.add((folder,), DEMO_COLLECTION, lambda _: None)
 
 
 async def _headless_key(options: UpOptions, house: House) -> None:
