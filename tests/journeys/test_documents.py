@@ -273,6 +273,23 @@ async def test_meaning_comes_in_the_background_and_finds_without_a_word_in_commo
         assert len(engine.texts) - 1 == 4, "nothing was embedded twice"
 
 
+async def test_all_children_take_part_also_when_passages_come_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}.txt").write_text(f"Paper {number} of sixty.\n", "utf-8")
+    engine = EmbeddingEngine()
+    async with library(tmp_path, embedder(engine)) as shelf:
+        await add(shelf, folder)
+        await until(lambda: shelf.meaning().done == 60)
+    assert {name for name in engine.asked if "passages" in name} == {
+        "all-minilm-l6-v2 passages 1",
+        "all-minilm-l6-v2 passages 2",
+    }
+
+
 async def test_a_text_longer_than_the_model_reads_is_cut(tmp_path: Path, papers: Path) -> None:
     engine = EmbeddingEngine(longest=45)
     async with library(tmp_path, embedder(engine)) as shelf:

@@ -241,18 +241,26 @@ class Embedder:
 
 
 class _Work:
-    """Hands out the passages that wait, each once."""
+    """Hands out the passages that wait, each once, until there is none.
+
+    Then it is over for all who take from it, also when more come meanwhile: otherwise the one who
+    found the next would go on alone, while the others have left.
+    """
 
     def __init__(self, index: Index) -> None:
         self._index = index
         self._after = 0
+        self._over = False
         self._lock = asyncio.Lock()
 
     async def next(self) -> tuple[Waiting, ...]:
         async with self._lock:
+            if self._over:
+                return ()
             batch = await self._index.waiting(self._after, BATCH)
             if batch:
                 self._after = batch[-1].id
+            self._over = not batch
             return batch
 
 
