@@ -59,6 +59,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     sleep_after_s: int = 0
     """The child lets go of the memory after so long without work, until the next; 0: never."""
     pooling: Pooling = "model"
+    threads: int = 0
+    """Threads its child computes with; 0: what the house lends every model."""
 
 
 class _Resident:
@@ -257,7 +259,7 @@ class LlamaServer:
         return LoadOrder(
             path=model.path,
             kind=model.kind,
-            threads=self._workshop.threads,
+            threads=holding.threads or self._workshop.threads,
             slots=holding.slots,
             context_tokens=holding.context_tokens,
             sleep_after_s=holding.sleep_after_s,

@@ -271,7 +271,10 @@ def lower_priority(pid: int) -> None:
 
 
 def _holding(sleep_after_s: int) -> Holding:
-    return Holding(slots=1, context_tokens=minilm.CONTEXT_TOKENS, sleep_after_s=sleep_after_s)
+    # Several children embed side by side: more than one spinning thread each would be too many.
+    return Holding(
+        slots=1, context_tokens=minilm.CONTEXT_TOKENS, sleep_after_s=sleep_after_s, threads=1
+    )
 
 
 def _first(errors: BaseExceptionGroup[FreeholdError]) -> FreeholdError:

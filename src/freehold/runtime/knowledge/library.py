@@ -88,9 +88,7 @@ class Library:
         try:
             yield cls(documents, index, ingest, embedder, blobs)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     async def add(self, paths: Sequence[Path], collection: str, told: Told) -> Added:
         """Bring a collection in step with files and folders of this machine, read in place.
@@ -232,6 +230,20 @@ async def _kept_going(work: Callable[[], Awaitable[None]], log: Log) -> None:
         await work()
     except Exception as error:  # noqa: BLE001 - a task supervisor: one room, not the house
         log.error("background work of the library ended", error=repr(error))
+
+
+async def _end(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Cancel tasks until they are over.
+
+    Once is not enough: a task group in which something fails while it is being cancelled raises
+    the failure and forgets the cancelling (Python 3.11), and its task goes on.
+    """
+    going = set(tasks)
+    while going:
+        for task in going:
+            task.cancel()
+        _, going = await asyncio.wait(going, timeout=0.5)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _checked(collection: str) -> str:
