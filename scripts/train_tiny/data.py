@@ -320,7 +320,7 @@ def random_fact(rng: Random, item: str, kind: str | None = None) -> Fact:
     if kind == "colour":
         return Fact(kind, item, rng.choice(world.COLOURS))
     if kind == "place":
-        spot = rng.random() < 0.25
+        spot = rng.random() < 0.4
         value = rng.choice(world.SPOTS) if spot else f"in the {rng.choice(world.ROOMS)}"
         return Fact(kind, item, value)
     return Fact(kind, item, rng.choice(world.PEOPLE))

@@ -289,7 +289,7 @@ def main() -> None:
     """Command line: the folder to work in and the length of the run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where tokeniser and checkpoint are kept")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--ramp", type=int, default=2000)
     parser.add_argument("--fall", type=float, default=0.3)
     chosen = parser.parse_args()
