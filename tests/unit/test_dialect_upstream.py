@@ -28,6 +28,7 @@ from freehold.runtime.calls import (
     Text,
     ToolCall,
     ToolPart,
+    Usage,
 )
 from freehold.runtime.dialects import openai_upstream as openai
 from freehold.runtime.dialects.refusal import read_refusal
@@ -346,3 +347,39 @@ def test_a_vector_of_nought_stays_one() -> None:
 def test_vectors_that_are_none_are_cut(body: bytes) -> None:
     with pytest.raises(EngineCut):
         openai.read_embeddings(body, EMBED, HERE)
+
+
+def test_an_answer_in_one_piece_is_read_as_a_stream_is() -> None:
+    reader = openai.ChunkReader("here")
+    body = {
+        "object": "chat.completion",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "tool_calls",
+                "message": {
+                    "role": "assistant",
+                    "content": "Let me look.",
+                    "tool_calls": [
+                        {"id": "a", "function": {"name": "look", "arguments": "{}"}},
+                        {"id": "b", "function": {"name": "see", "arguments": '{"x": 1}'}},
+                    ],
+                },
+            }
+        ],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 9},
+    }
+    events = [*reader.read(json.dumps(body).encode()), reader.done()]
+    assert events == [
+        Text("Let me look."),
+        ToolPart(index=0, id="a", name="look", arguments="{}"),
+        ToolPart(index=1, id="b", name="see", arguments='{"x": 1}'),
+        Done("tool_calls", Usage(prompt_tokens=3, completion_tokens=9)),
+    ]
+
+
+def test_a_call_that_nobody_watches_asks_for_one_piece() -> None:
+    call = ChatCall(model="m", messages=(Message(role="user", content="x"),), whole=True)
+    sent = json.loads(openai.write_chat(call, "theirs"))
+    assert sent["stream"] is False
+    assert "stream_options" not in sent

@@ -83,6 +83,8 @@ class ChatCall(msgspec.Struct, frozen=True, kw_only=True):
     """JSON array of tool definitions, as the caller wrote it."""
     tool_choice: msgspec.Raw | None = None
     response_format: msgspec.Raw | None = None
+    whole: bool = False
+    """Nobody waits for the first word: an engine may answer in one piece, which costs less."""
     passages: tuple[Passage, ...] = ()
     """What search found for a grounded call; the Reading room answers from these alone."""
     question: str = ""

@@ -80,7 +80,7 @@ class _SentChat(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str
     messages: tuple[_SentMessage, ...]
     stream: bool
-    stream_options: _SentStreamOptions
+    stream_options: _SentStreamOptions | None = None
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -117,6 +117,8 @@ class _Delta(msgspec.Struct, frozen=True):
 
 class _Choice(msgspec.Struct, frozen=True):
     delta: _Delta | None = None
+    message: _Delta | None = None
+    """In place of `delta` in an answer that was not streamed."""
     finish_reason: str | None = None
     index: int | None = None
 
@@ -174,13 +176,13 @@ _CHUNKS: Final = msgspec.json.Decoder(_Chunk)
 
 
 def write_chat(call: ChatCall, upstream_name: str) -> bytes:
-    """A call as the body of a request; always streamed, always with usage asked for."""
+    """A call as the body of a request, with usage asked for; streamed unless wanted whole."""
     return _ENCODER.encode(
         _SentChat(
             model=upstream_name,
             messages=tuple(map(_sent_message, call.messages)),
-            stream=True,
-            stream_options=_SentStreamOptions(),
+            stream=not call.whole,
+            stream_options=None if call.whole else _SentStreamOptions(),
             max_tokens=call.max_tokens,
             temperature=call.temperature,
             top_p=call.top_p,
@@ -208,7 +210,7 @@ def write_embed(call: EmbedCall, upstream_name: str) -> bytes:
 
 
 class ChunkReader:
-    """Turns the data of a stream's events into our events.
+    """Turns the data of a stream's events, or one whole answer, into our events.
 
     Args:
         place: who is speaking, for error texts.
@@ -278,7 +280,7 @@ class ChunkReader:
     def _choice(self, choice: _Choice) -> Sequence[Event]:
         if choice.finish_reason:
             self._finish = _FINISHES.get(choice.finish_reason, "stop")
-        delta = choice.delta
+        delta = choice.delta or choice.message
         if delta is None:
             return ()
         found: list[Event] = []

@@ -64,6 +64,9 @@ class OpenAIWire:
         Raises as `freehold.runtime.engines.contract.Chats.chat`; a refusal is raised on entry,
         before the first event.
         """
+        if call.whole:
+            yield self._whole(await self._answered(call, upstream_name))
+            return
         async with self._client.stream(
             "POST",
             f"{self._base}/v1/chat/completions",
@@ -75,6 +78,25 @@ class OpenAIWire:
             if answer.status != _OK:
                 raise read_refusal(answer.status, await _bounded(answer), self._place)
             yield self._events(answer)
+
+    async def _answered(self, call: ChatCall, upstream_name: str) -> bytes:
+        """The body of an answer in one piece; a stream costs llama-server its connection."""
+        answer = await self._client.request(
+            "POST",
+            f"{self._base}/v1/chat/completions",
+            headers=self._headers,
+            body=write_chat(call, upstream_name),
+            timeout_s=self._total_s,
+        )
+        if answer.status != _OK:
+            raise read_refusal(answer.status, answer.body[:_ERROR_LIMIT], self._place)
+        return answer.body
+
+    async def _whole(self, body: bytes) -> AsyncIterator[Event]:
+        reader = ChunkReader(self._place)
+        for piece in reader.read(body):
+            yield piece
+        yield reader.done()
 
     async def _events(self, answer: StreamedResponse) -> AsyncIterator[Event]:
         reader = ChunkReader(self._place)

@@ -45,7 +45,8 @@ async def _whole(
     """The whole answer; its text is the one whose citations were checked."""
     gathering = openai.Gathering()
     end: Finished | None = None
-    async with house.answers.answer(asked.call, _collections(asked)) as steps:
+    call = msgspec.structs.replace(asked.call, whole=True)
+    async with house.answers.answer(call, _collections(asked)) as steps:
         async for step in steps:
             if isinstance(step, Finished):
                 end = step
