@@ -14,6 +14,7 @@ from fakes.embedding_engine import EmbeddingEngine
 from freehold.core.clock import Clock, ManualClock, SystemClock
 from freehold.core.errors import BadRequest, EngineUnreachable, NotFound
 from freehold.core.log import Log
+from freehold.core.units import Bytes
 from freehold.runtime.knowledge.contract import Progress
 from freehold.runtime.knowledge.embed import Embedder
 from freehold.runtime.knowledge.library import Library
@@ -359,3 +360,20 @@ async def test_questions_are_suggested_from_what_is_there(tmp_path: Path, papers
         assert await shelf.suggestions() == ()
         await add(shelf, papers)
         assert await shelf.suggestions() == ("What does lease say about pets?",)
+
+
+async def test_an_uploaded_file_is_found_where_the_home_is_now(tmp_path: Path) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"The deposit is two months of rent.\n"
+
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    blobs = Blobs(before / "blobs")
+    blob = await blobs.put(content(), Bytes(1000))
+    async with library(before) as shelf:
+        document, _ = await shelf.put("c", "lease.txt", blobs.path(blob.sha256))
+    before.rename(after)
+    async with library(after) as shelf:
+        _, path = await shelf.file(document.id)
+        assert path.is_relative_to(after)
+        assert path.is_file()

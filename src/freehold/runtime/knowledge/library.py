@@ -179,7 +179,10 @@ class Library:
         found = await self._documents.numbered(document_id)
         if found is None:
             raise _no_such(document_id)
-        return document, Path(found[1])
+        _, path, digest = found
+        with contextlib.suppress(NotFound):  # an uploaded file lies where this home is now
+            return document, self._blobs.path(digest)
+        return document, Path(path)
 
     async def search(
         self, query: str, *, collections: tuple[str, ...] | None = None, limit: int = 10
