@@ -10,11 +10,12 @@ import msgspec
 import pytest
 
 from freehold.core.clock import SystemClock
-from freehold.core.errors import EngineCut
+from freehold.core.errors import DiskFull, EngineCut
 from freehold.core.ids import new_id
 from freehold.core.log import Log
 from freehold.runtime.bus.bus import Bus
 from freehold.runtime.calls import ChatCall, Text, Usage
+from freehold.runtime.chat import turns as turns_module
 from freehold.runtime.chat.contract import Chat, Shelf, Turn
 from freehold.runtime.chat.steps import Finished, Step
 from freehold.runtime.chat.stored import StoredChats
@@ -287,3 +288,30 @@ async def test_pages_of_chats_are_whole_and_in_order(rig: Rig) -> None:
         before = page.next
     assert sorted(seen) == sorted(c.id for c in made)
     assert seen[0] == made[2].id
+
+
+async def test_an_answer_the_disk_would_not_take_is_told_and_kept_later(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns_module, "FINISH_AGAIN_S", 0.05)
+    real, refusals = rig.chats.finish, [DiskFull(), DiskFull()]
+
+    async def finish(turn: Turn) -> None:
+        if refusals:
+            raise refusals.pop()
+        await real(turn)
+
+    monkeypatch.setattr(rig.chats, "finish", finish)
+    chat = await rig.chat()
+    turn = await rig.ask(chat)
+    rig.script.end("whole")
+    *_, (_, kind, data) = await rig.read(turn)
+    assert kind == "failed"
+    assert data["turn"]["error"]["code"] == DiskFull.code
+    async with asyncio.timeout(10):
+        while (await rig.stored(turn)).state != "done":
+            await asyncio.sleep(0.02)
+    assert (await rig.stored(turn)).answer == "whole"
+    other = await rig.ask(chat, client_id="c2")
+    rig.script.end("fine")
+    assert (await rig.read(other))[-1][1] == "done"

@@ -9,8 +9,6 @@ from freehold.runtime.calls import Citation
 
 State = Literal["queued", "writing", "done", "stopped", "failed", "cut"]
 
-ENDED: frozenset[State] = frozenset({"done", "stopped", "failed", "cut"})
-
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A passage that was put before the model, under the number it was given."""

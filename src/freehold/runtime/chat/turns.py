@@ -34,6 +34,8 @@ from freehold.runtime.chat.stored import pace
 
 SAVE_EVERY_S: Final = 1.0
 """A crash loses at most this much of an answer that was being written."""
+FINISH_AGAIN_S: Final = 2.0
+"""A finished answer that the disk would not take is offered to it again after this time."""
 PUBLISH_EVERY_S: Final = 0.025
 """Pieces that arrive within this time travel as one event."""
 HISTORY_TURNS: Final = 12
@@ -246,14 +248,30 @@ class Turns:
         running.change(
             state=state, error=error, duration_ms=whole, finished_at=finished, tokens_per_s=speed
         )
+        ended = running.turn
         try:
-            await running.shelf.finish(running.turn)
-            running.say(_END_EVENT[state], {"turn": running.turn})
+            trouble = await self._finish(running, ended)
+            if trouble is not None:
+                running.change(state="failed", error=trouble)
+            running.say(_END_EVENT[running.turn.state], {"turn": running.turn})
             await self._publish(running)
-            self._group.create_task(self._note("finished", running.turn))
+            running.ended.set()
+            while trouble is not None and not self._closing:
+                await self._clock.sleep(FINISH_AGAIN_S)
+                trouble = await self._finish(running, ended)
+            self._group.create_task(self._note("finished", ended))
         finally:
             self._running.pop(running.turn.id, None)
             running.ended.set()
+
+    async def _finish(self, running: _Running, turn: Turn) -> ErrorCard | None:
+        """Keep the end of a turn on disk, or say why that was not possible now."""
+        try:
+            await running.shelf.finish(turn)
+        except FreeholdError as error:
+            self._log.error("answer not kept yet", turn=turn.id, why=str(error))
+            return error.card()
+        return None
 
     async def _keep_flowing(self, running: _Running) -> None:
         """What is new to the bus at once, and to disk once a second, until cancelled."""

@@ -11,7 +11,7 @@ import msgspec
 from freehold.core.clock import Clock
 from freehold.core.errors import BadRequest, NotFound, NotSignedIn, TooLarge
 from freehold.core.log import Log
-from freehold.core.units import KIB, MIB, Seconds
+from freehold.core.units import KIB, Seconds
 from freehold.runtime.bus.bus import Bus
 from freehold.runtime.chat.answer import Answers
 from freehold.runtime.chat.stored import StoredChats
@@ -39,7 +39,6 @@ Who = Literal["public", "person", "admin", "local"]
 with that role; `local`: the machine's own command line."""
 
 SMALL: Final = 64 * KIB
-LARGE: Final = 16 * MIB
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -207,8 +206,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes."""
     costs: bool = False
     """Whether it spends a model's time."""
-    dialect: Literal["freehold", "openai"] = "freehold"
-    """In which shape errors are told."""
 
 
 def as_json(value: object, status: int = 200) -> Reply:

@@ -163,7 +163,6 @@ ROUTES: Final = (
         summary="The next message of a conversation.",
         body_limit=PROMPT_MOST,
         costs=True,
-        dialect="openai",
     ),
     Route(
         method="POST",
@@ -173,7 +172,6 @@ ROUTES: Final = (
         summary="Vectors for texts.",
         body_limit=PROMPT_MOST,
         costs=True,
-        dialect="openai",
     ),
     Route(
         method="GET",
@@ -181,7 +179,6 @@ ROUTES: Final = (
         who="person",
         take=models,
         summary="Every model there is.",
-        dialect="openai",
     ),
     Route(
         method="GET",
@@ -189,6 +186,5 @@ ROUTES: Final = (
         who="person",
         take=model,
         summary="One model.",
-        dialect="openai",
     ),
 )
